@@ -1,0 +1,93 @@
+# SmartRocket Analytics: every command, and what depends on what. `make help` lists them.
+
+PROFILE ?= sample
+ifdef SHOP
+PROFILE := own_shop
+endif
+PORT ?= 8000
+BUILD := build/$(PROFILE)
+
+# An activated conda environment made from environment.yml is used as it is; otherwise .venv is set up here.
+CONDA_READY := $(if $(CONDA_PREFIX),$(wildcard $(CONDA_PREFIX)/lib/python3*/site-packages/smartrocket-*.dist-info))
+ifneq ($(CONDA_READY),)
+BIN := $(CONDA_PREFIX)/bin
+READY :=
+else
+BIN := $(CURDIR)/.venv/bin
+READY := .venv/ready
+endif
+PYTHON := $(BIN)/python
+export PATH := $(BIN):$(PATH)
+SMARTROCKET := $(PYTHON) -m smartrocket
+
+NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 06_gru4rec_baseline 07_gru4rec_tuning
+NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
+PAGES := _quarto.yml index.qmd $(wildcard chapters/* dashboard/* theme/*)
+
+.PHONY: report notebooks test lab serve data bench picture clean help prepare
+.DEFAULT_GOAL := help
+# A recipe that fails leaves no half-made target, and a `make -j` never runs two notebooks on the same two cores.
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+report: _site/built.json ## build the report into _site/ (PROFILE=sample, or SHOP=folder for your own log)
+
+_site/built.json: $(NOTEBOOKS) $(PAGES) build/site.json
+	@$(SMARTROCKET) publish --profile $(PROFILE)
+
+notebooks: $(NOTEBOOKS) ## run the seven notebooks without rendering the site
+
+# The profile and the raw files are looked at in every call. Only what changed is written anew, so that a file's
+# time tells whether something is stale; the empty recipes below make make look at the times again.
+prepare: $(READY)
+	@$(SMARTROCKET) prepare --profile $(PROFILE) $(if $(SHOP),--shop "$(SHOP)")
+build/site.json $(NAMES:%=$(BUILD)/inputs/%.json): prepare ;
+
+# A notebook depends on itself, on its resolved parameters and library modules (both in inputs/), and on the
+# notebooks whose results it reads.
+$(BUILD)/notebooks/%.ipynb: notebooks/%.ipynb $(BUILD)/inputs/%.json
+	@$(SMARTROCKET) run $* --profile $(PROFILE)
+$(BUILD)/notebooks/02_cleaning.ipynb: $(BUILD)/notebooks/01_eda.ipynb
+$(BUILD)/notebooks/03_features.ipynb: $(BUILD)/notebooks/02_cleaning.ipynb
+$(BUILD)/notebooks/04_forecast_lightgbm.ipynb: $(BUILD)/notebooks/03_features.ipynb
+$(BUILD)/notebooks/05_forecast_tuning.ipynb: $(BUILD)/notebooks/04_forecast_lightgbm.ipynb
+$(BUILD)/notebooks/06_gru4rec_baseline.ipynb: $(BUILD)/notebooks/03_features.ipynb
+$(BUILD)/notebooks/07_gru4rec_tuning.ipynb: $(BUILD)/notebooks/06_gru4rec_baseline.ipynb
+
+test: $(READY) ## check style and run every test (the browser tests need Debian's chromium)
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadgroup
+
+lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop that the report never reads
+	@$(SMARTROCKET) copy-lab --profile $(PROFILE)
+	@$(BIN)/jupyter lab --notebook-dir notebooks
+
+serve: $(READY) ## serve _site/ on http://127.0.0.1:8000 (PORT=...)
+	@$(SMARTROCKET) serve --port $(PORT)
+
+data: $(READY) ## fetch the RetailRocket files into data/raw/retailrocket/ and check them
+	@$(SMARTROCKET) fetch
+
+picture: $(READY) ## redraw the picture in README from the built site (needs Debian's chromium)
+	@$(SMARTROCKET) picture
+
+clean: ## remove everything that was generated (not the environment, not data/raw)
+	rm -rf build analysis _site _parts _variables.yml .quarto
+
+help: ## list these commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# The environment: Python packages from the lock, the project itself in place, and Quarto where it can be had.
+.venv/ready: requirements.lock pyproject.toml
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: python3 must be 3.11 or newer (it is $$(python3 --version))" >&2; exit 2; }
+	@python3 -m venv .venv || \
+	  { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }
+	@echo "setting up .venv (once, a minute or two)"
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@command -v quarto > /dev/null || \
+	  timeout 300 .venv/bin/python -m pip install --quiet --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
+	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
+	@touch $@

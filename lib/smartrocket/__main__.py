@@ -1,0 +1,70 @@
+"""The commands that make calls: `python -m smartrocket <command>`; each imports only what it needs."""
+
+import argparse
+import sys
+
+from smartrocket.errors import InputError
+
+
+def read_arguments(words: list[str] | None = None) -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(prog="smartrocket", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    prepare = commands.add_parser("prepare", help="check a profile, its raw files, and what is stale")
+    prepare.add_argument("--profile", required=True)
+    prepare.add_argument("--shop", help="folder of a shop's files, for profile own_shop")
+    run = commands.add_parser("run", help="execute one notebook")
+    run.add_argument("notebook")
+    run.add_argument("--profile", required=True)
+    publish = commands.add_parser("publish", help="render the site from executed notebooks and chapters")
+    publish.add_argument("--profile", required=True)
+    lab = commands.add_parser("copy-lab", help="copy a build for notebooks opened by hand")
+    lab.add_argument("--profile", required=True)
+    commands.add_parser("fetch", help="download the RetailRocket files and check them")
+    serve = commands.add_parser("serve", help="serve the site over http on this machine only")
+    serve.add_argument("--port", type=int, default=8000)
+    return parser.parse_args(words)
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run one command; returns the exit status. A user's mistake is one sentence and status 2."""
+    arguments = read_arguments(words)
+    try:
+        run_command(arguments)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def run_command(arguments: argparse.Namespace) -> None:
+    """Import what a command needs, and run it."""
+    if arguments.command == "prepare":
+        from smartrocket.preparation import prepare
+
+        prepare(arguments.profile, arguments.shop)
+    elif arguments.command == "run":
+        from smartrocket.execution import run_notebook
+
+        run_notebook(arguments.notebook, arguments.profile)
+    elif arguments.command == "publish":
+        from smartrocket.files import ROOT
+        from smartrocket.publishing import publish
+
+        publish(arguments.profile, ROOT)
+    elif arguments.command == "copy-lab":
+        from smartrocket.preparation import copy_lab
+
+        copy_lab(arguments.profile)
+    elif arguments.command == "fetch":
+        from smartrocket.download import fetch_retailrocket
+
+        fetch_retailrocket()
+    else:
+        from smartrocket.server import serve_site
+
+        serve_site(arguments.port)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,240 @@
+"""Cleaning: from the raw files to trustworthy tables, with a ledger that accounts for every row."""
+
+import ibis
+import pandas as pd
+from ibis.backends.duckdb import Backend
+
+EVENT_TYPES = ["view", "addtocart", "removefromcart", "transaction"]
+EVENT_ORDER = ["timestamp", "visitorid", "itemid", "event"]
+# A timestamp outside these bounds is not in milliseconds since 1970, whatever its file says.
+EARLIEST, LATEST = "1990-01-01", "2100-01-01"
+
+
+def parse_timestamps(table: ibis.Table) -> ibis.Table:
+    """Turn `timestamp` from milliseconds since 1970 into a naive UTC TIMESTAMP."""
+    return table.mutate(timestamp=table.timestamp.as_timestamp("ms"))
+
+
+def judge_events(raw: ibis.Table, window_start: str | None, window_end: str | None) -> ibis.Table:
+    """Give each raw event the first reason to drop it, or none.
+
+    `raw` has timestamp (ms), visitorid, event, itemid, transactionid. The event's name is compared without
+    regard to case and blanks. Adds `reason` (NULL = keep). Of several equal rows the first stays. Window ends
+    are dates or times (UTC); the end itself is outside.
+    """
+    name = raw.event.strip().lower()
+    judged = raw.mutate(event=name, readable=raw.timestamp.between(milliseconds(EARLIEST), milliseconds(LATEST)))
+    copies = ibis.window(group_by=["timestamp", "visitorid", "event", "itemid", "transactionid"])
+    judged = judged.mutate(copy=ibis.row_number().over(copies))
+    outside = ibis.literal(False)
+    if window_start is not None:
+        outside = outside | (judged.timestamp < milliseconds(window_start))
+    if window_end is not None:
+        outside = outside | (judged.timestamp >= milliseconds(window_end))
+    reason = ibis.cases(
+        (judged.timestamp.isnull(), "no readable timestamp"),
+        (~judged.readable, "timestamp out of range"),
+        (judged.visitorid.isnull(), "no readable visitor id"),
+        (judged.itemid.isnull(), "no readable item id"),
+        (judged.event.isnull() | ~judged.event.isin(EVENT_TYPES), "unknown event type"),
+        (outside, "outside the time window"),
+        (judged.copy > 0, "exact duplicate"),
+        else_=ibis.null("string"),
+    )
+    return judged.mutate(reason=reason).drop("readable", "copy")
+
+
+def milliseconds(moment: str) -> int:
+    """Return a date or time (UTC) as milliseconds since 1970. Raises ValueError when it is neither."""
+    return int(pd.Timestamp(moment).timestamp() * 1000)
+
+
+def judge_bots(judged: ibis.Table, bot_events_per_day: int | None) -> ibis.Table:
+    """Give the events of bots a reason to drop them: visitors with more events on one UTC day than the limit.
+
+    All events of such a visitor go. With None (the default of every profile) the rule is off.
+    """
+    if bot_events_per_day is None:
+        return judged
+    kept = judged.filter(judged.reason.isnull())
+    daily = kept.group_by("visitorid", day=(kept.timestamp // 86_400_000)).agg(events=kept.count())
+    bots = daily.filter(daily.events > bot_events_per_day).select("visitorid").distinct()
+    is_bot = judged.reason.isnull() & judged.visitorid.isin(bots.visitorid)
+    return judged.mutate(reason=is_bot.ifelse("bot", judged.reason))
+
+
+def list_bots(events: ibis.Table, bot_events_per_day: int) -> pd.DataFrame:
+    """List what the bot rule would drop: visitorid, busiest_day (events), events. `events` are clean."""
+    daily = events.group_by("visitorid", day=events.timestamp.date()).agg(events=events.count())
+    visitors = daily.group_by("visitorid").agg(busiest_day=daily.events.max(), events=daily.events.sum())
+    bots = visitors.filter(visitors.busiest_day > bot_events_per_day)
+    return bots.order_by([ibis.desc("events"), "visitorid"]).to_pandas()
+
+
+def keep_events(judged: ibis.Table) -> ibis.Table:
+    """Return the clean events: timestamp (TIMESTAMP), visitorid, event, itemid, transactionid, in order of time.
+
+    An id on an event that is not a transaction is taken off it; the ledger says how many there were.
+    """
+    kept = judged.filter(judged.reason.isnull()).drop("reason")
+    sold = (kept.event == "transaction").ifelse(kept.transactionid, ibis.null("int64"))
+    return parse_timestamps(kept.mutate(transactionid=sold)).order_by(EVENT_ORDER)
+
+
+def make_ledger(judged: ibis.Table, file: str) -> pd.DataFrame:
+    """Account for every row of a file: file, outcome ("kept" or the reason it was dropped), rows.
+
+    The rows of all outcomes add up to the rows of the file.
+    """
+    counted = judged.group_by(outcome=judged.reason.fill_null("kept")).agg(rows=judged.count())
+    ledger = counted.order_by(ibis.desc("rows"), "outcome").to_pandas()
+    ledger.insert(0, "file", file)
+    return ledger.sort_values("outcome", key=lambda names: names != "kept", kind="stable", ignore_index=True)
+
+
+def check_transactions(judged: ibis.Table) -> dict[str, int]:
+    """Count what does not fit about transaction ids among the kept events.
+
+    Returns `transactions_without_id` (rows kept: a sale is a sale) and `ids_without_transaction` (rows kept,
+    without the id).
+    """
+    kept = judged.filter(judged.reason.isnull())
+    sale = kept.event == "transaction"
+    counts = kept.aggregate(
+        transactions_without_id=(sale & kept.transactionid.isnull()).sum().fill_null(0),
+        ids_without_transaction=(~sale & kept.transactionid.notnull()).sum().fill_null(0),
+    )
+    return {name: int(value) for name, value in counts.to_pandas().iloc[0].items()}
+
+
+def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
+    """Give each raw property row the first reason not to use it, or none.
+
+    `raw` has timestamp (ms), itemid, property, value; `properties` maps a role (category, price, availability)
+    to the property's name. Adds `role` and `reason` (NULL = used). Properties without a role are counted, not
+    used.
+    """
+    role = ibis.cases(*((raw.property == name, role) for role, name in properties.items()), else_=ibis.null("string"))
+    judged = raw.mutate(role=role, number=parse_number(raw.value))
+    whole = judged.value.try_cast("int64")
+    reason = ibis.cases(
+        (judged.role.isnull(), "other property"),
+        (judged.timestamp.isnull(), "no readable timestamp"),
+        (judged.itemid.isnull(), "no readable item id"),
+        ((judged.role == "category") & whole.isnull(), "category is not a number"),
+        ((judged.role == "price") & judged.number.isnull(), "price is not a number"),
+        ((judged.role == "price") & (judged.number < 0), "price is negative"),
+        ((judged.role == "availability") & ~judged.value.isin(["0", "1"]).fill_null(False), "neither 0 nor 1"),
+        else_=ibis.null("string"),
+    )
+    return judged.mutate(reason=reason)
+
+
+def parse_number(value: ibis.expr.types.StringColumn) -> ibis.expr.types.FloatingColumn:
+    """Read a number as RetailRocket writes it (`n12.000`) or plainly (`12`); anything else is missing."""
+    number = value.startswith("n").ifelse(value.substr(1), value).try_cast("float64")
+    return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
+
+
+def make_history(judged: ibis.Table, role: str, value: ibis.Value, name: str) -> ibis.Table:
+    """Turn the snapshots of one property into its history: itemid, `name`, valid_from, valid_to.
+
+    A value holds from its snapshot until the next snapshot that differs (`valid_to` NULL: until further
+    notice). Snapshots that repeat the value add no row. Of two values at the same moment the larger counts.
+    The log starts before the first snapshot; the first known value of an item is therefore carried back:
+    readers take it for any time before `valid_from` of the item's first row.
+    """
+    rows = judged.filter((judged.role == role) & judged.reason.isnull())
+    rows = rows.select(itemid=rows.itemid, timestamp=rows.timestamp, value=value)
+    rows = rows.group_by("itemid", "timestamp").agg(value=rows.value.max())
+    of_item = ibis.window(group_by="itemid", order_by="timestamp")
+    rows = rows.mutate(before=rows.value.lag().over(of_item))
+    changes = rows.filter(rows.before.isnull() | (rows.before != rows.value))
+    changes = changes.mutate(valid_from=changes.timestamp.as_timestamp("ms"))
+    changes = changes.mutate(valid_to=changes.valid_from.lead().over(of_item))
+    history = changes.select("itemid", changes.value.name(name), "valid_from", "valid_to")
+    return history.order_by(["itemid", "valid_from"])
+
+
+def category_history(judged: ibis.Table) -> ibis.Table:
+    """Return the category of each item over time: itemid, categoryid, valid_from, valid_to."""
+    return make_history(judged, "category", judged.value.try_cast("int64"), "categoryid")
+
+
+def price_history(judged: ibis.Table) -> ibis.Table:
+    """Return the price of each item over time, in the shop's own unit: itemid, price, valid_from, valid_to."""
+    return make_history(judged, "price", judged.number, "price")
+
+
+def availability_history(judged: ibis.Table) -> ibis.Table:
+    """Return whether each item was available over time: itemid, available, valid_from, valid_to."""
+    return make_history(judged, "availability", judged.value == "1", "available")
+
+
+def count_properties(raw: ibis.Table) -> pd.DataFrame:
+    """Count the rows, items and different values of each property, most rows first."""
+    counts = raw.group_by("property").agg(
+        rows=raw.count(), items=raw.itemid.nunique(), values=raw.value.approx_nunique()
+    )
+    return counts.order_by([ibis.desc("rows"), "property"]).to_pandas()
+
+
+def judge_categories(raw: pd.DataFrame) -> pd.DataFrame:
+    """Give each row of the category tree a reason to drop it, or none (NULL): adds `reason`.
+
+    `raw` has categoryid and parentid (missing = a root). A category listed again keeps its first row.
+    """
+    judged = raw.copy()
+    judged["reason"] = None
+    judged.loc[judged.categoryid.duplicated() & judged.categoryid.notna(), "reason"] = "category listed again"
+    judged.loc[judged.categoryid.isna(), "reason"] = "no readable category id"
+    return judged
+
+
+def climb_tree(judged: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
+    """Work out where each category stands in the tree.
+
+    Returns categoryid, parentid (missing for a root), level (root = 0), root, path ("root/.../id"), sorted by
+    path; and the counts `orphans` (parent not in the tree: taken as roots) and `cycles` (circles of
+    categories that are their own ancestors: the smallest id of each is taken as its root).
+    """
+    kept = judged[judged.reason.isna()].sort_values("categoryid")
+    parents = {
+        int(category): None if pd.isna(parent) else int(parent)
+        for category, parent in zip(kept.categoryid, kept.parentid, strict=True)
+    }
+    orphans = [category for category, parent in parents.items() if parent is not None and parent not in parents]
+    parents.update(dict.fromkeys(orphans))
+    circles = find_circles(parents)
+    parents.update({min(circle): None for circle in circles})
+    rows = []
+    for category, parent in parents.items():
+        path = climb(category, parents)
+        rows.append((category, parent, len(path) - 1, path[0], "/".join(map(str, path))))
+    tree = pd.DataFrame(rows, columns=["categoryid", "parentid", "level", "root", "path"])
+    tree = tree.astype({"categoryid": "int64", "parentid": "Int64", "level": "int32", "root": "int64", "path": "str"})
+    return tree.sort_values("path", ignore_index=True), {"orphans": len(orphans), "cycles": len(circles)}
+
+
+def find_circles(parents: dict[int, int | None]) -> list[list[int]]:
+    """List the groups of categories that are, each, their own ancestor."""
+    circles, settled = [], set()
+    for category in parents:
+        trail: dict[int, None] = {}
+        step: int | None = category
+        while step is not None and step not in settled and step not in trail:
+            trail[step] = None
+            step = parents[step]
+        if step in trail:
+            steps = list(trail)
+            circles.append(steps[steps.index(step) :])
+        settled.update(trail)
+    return circles
+
+
+def climb(category: int, parents: dict[int, int | None]) -> list[int]:
+    """Return the path to a category, the root first."""
+    path = [category]
+    while (parent := parents[path[-1]]) is not None:
+        path.append(parent)
+    return path[::-1]

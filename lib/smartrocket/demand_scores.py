@@ -1,0 +1,208 @@
+"""Scores of demand forecasts, with bootstrap intervals over series and origins.
+
+A forecast table has one row for a series (an item, a category, the shop) and an origin (the day at whose end
+the forecast is made): the columns `series`, `origin`, `actual` and one column a model, all in units.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+FORECAST_FLOOR = 0.01
+"""Smallest forecast, in units, that the Poisson deviance is given: a zero forecast of an item that does sell
+would score infinitely badly, and so would every method that may forecast zero."""
+
+SMALLEST_SAMPLE = 10
+"""Fewer series than this give no bootstrap interval."""
+
+METRICS = ("poisson_deviance", "rmsse", "bias", "mae", "rmse", "r2", "wmape", "mape_sold")
+SKILLS = ("poisson_deviance", "rmsse")
+SCORE_COLUMNS = ["model", "metric", "value", "low", "high"]
+
+
+def poisson_deviance(actual: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+    """Return the Poisson deviance of each forecast (0 is perfect, no upper bound, smallest for the mean).
+
+    Forecasts below `FORECAST_FLOOR` units are raised to it.
+    """
+    actual = np.asarray(actual, dtype=float)
+    mean = np.maximum(np.asarray(forecast, dtype=float), FORECAST_FLOOR)
+    sold = np.where(actual > 0, actual, 1.0)
+    return 2 * (np.where(actual > 0, actual * np.log(sold / mean), 0.0) - actual + mean)
+
+
+def average_precision(happened: np.ndarray, forecast: np.ndarray) -> float | None:
+    """Return the average precision (0 to 1) of ranking rows by the forecast, None where nothing happened.
+
+    Equal forecasts share one rank, so a constant forecast scores the share of rows where it happened.
+    """
+    happened = np.asarray(happened, dtype=bool)
+    if not happened.any():
+        return None
+    order = np.argsort(-np.asarray(forecast, dtype=float), kind="stable")
+    ranked = np.asarray(forecast, dtype=float)[order]
+    last_of_tie = np.append(ranked[1:] != ranked[:-1], True)
+    hits = np.cumsum(happened[order])[last_of_tie]
+    places = np.flatnonzero(last_of_tie) + 1
+    gained = np.diff(hits, prepend=0)
+    return float(np.sum(gained * hits / places) / happened.sum())
+
+
+def pinball_loss(actual: np.ndarray, quantile: np.ndarray, level: float) -> float:
+    """Return the mean pinball loss (units, 0 is perfect) of forecasts of the quantile `level` (0 to 1)."""
+    error = np.asarray(actual, dtype=float) - np.asarray(quantile, dtype=float)
+    return float(np.mean(np.maximum(level * error, (level - 1) * error)))
+
+
+def coverage(actual: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
+    """Return the share (0 to 1) of actual values from `low` to `high`, both included."""
+    actual = np.asarray(actual)
+    return float(np.mean((actual >= np.asarray(low)) & (actual <= np.asarray(high))))
+
+
+def resampling_weights(count: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
+    """Return how often each of `count` units is drawn in each bootstrap sample, (resamples + 1, count).
+
+    Row 0 is the data as they are: every unit once.
+    """
+    drawn = rng.integers(0, count, size=(resamples, count))
+    flat = (drawn + np.arange(resamples)[:, None] * count).ravel()
+    weights = np.bincount(flat, minlength=resamples * count).reshape(resamples, count)
+    return np.vstack([np.ones((1, count)), weights]).astype(np.float32)
+
+
+class Resampling:
+    """Bootstrap over series and origins at once (Owen 2007, "The pigeonhole bootstrap").
+
+    Row 0 of every result is the score of the data as they are, the others those of the resamples.
+    """
+
+    def __init__(self, forecasts: pd.DataFrame, resamples: int, seed: int) -> None:
+        """Index `forecasts` (columns series, origin) and draw the weights."""
+        self.names, self.series = np.unique(forecasts["series"].to_numpy(), return_inverse=True)
+        self.origins, self.origin = np.unique(forecasts["origin"].to_numpy(), return_inverse=True)
+        rng = np.random.default_rng(seed)
+        drawn = resamples if len(self.names) >= SMALLEST_SAMPLE else 0
+        self.series_weights = resampling_weights(len(self.names), drawn, rng)
+        self.origin_weights = resampling_weights(len(self.origins), drawn, rng)
+
+    def grid(self, values: np.ndarray) -> np.ndarray:
+        """Return the rows' `values` as a matrix series x origins, 0 where a row is absent."""
+        matrix = np.zeros((len(self.names), len(self.origins)), dtype=np.float32)
+        matrix[self.series, self.origin] = values
+        return matrix
+
+    def totals(self, values: np.ndarray) -> np.ndarray:
+        """Return the weighted sum of `values` over all rows in each sample."""
+        return np.sum((self.series_weights @ self.grid(values)) * self.origin_weights, axis=1, dtype=float)
+
+
+def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
+    undefined = np.full(np.shape(numerator), np.nan)
+    return np.divide(numerator, denominator, out=undefined, where=np.asarray(denominator) > 0)
+
+
+def score_samples(forecasts: pd.DataFrame, model: str, scale: pd.Series, draws: Resampling) -> dict:
+    """Return metric -> scores of `model` in each sample of `draws` (row 0: the data as they are).
+
+    poisson_deviance, rmsse (scaled by each series' own naive error, Hyndman and Koehler 2006), bias (forecast
+    over actual - 1), mae and rmse (units), r2, wmape (absolute errors over units sold), mape_sold (mean
+    absolute percentage error of the rows that did sell).
+
+    `scale` maps series to squared errors of the naive forecast; series without one are left out of rmsse. Its
+    root is taken once, over all rows: taken series by series, as in the M5 competition, it would reward
+    forecasting zero for every series that happens to sell nothing in the test.
+    """
+    actual = forecasts["actual"].to_numpy(dtype=float)
+    forecast = forecasts[model].to_numpy(dtype=float)
+    error = forecast - actual
+    sold = actual > 0
+    rows = draws.totals(np.ones(len(actual)))
+    units = draws.totals(actual)
+    squared = draws.totals(error**2)
+    absolute = draws.totals(np.abs(error))
+    spread = draws.totals(actual**2) - _ratio(units**2, rows)
+    scales = np.nan_to_num(scale.reindex(forecasts["series"]).to_numpy(dtype=float))
+    scaled = np.where(scales > 0, error**2 / np.where(scales > 0, scales, 1), 0.0)
+    relative = np.where(sold, np.abs(error) / np.where(sold, actual, 1), 0.0)
+    return {
+        "poisson_deviance": _ratio(draws.totals(poisson_deviance(actual, forecast)), rows),
+        "rmsse": np.sqrt(_ratio(draws.totals(scaled), draws.totals(scales > 0))),
+        "bias": _ratio(draws.totals(forecast), units) - 1,
+        "mae": _ratio(absolute, rows),
+        "rmse": np.sqrt(_ratio(squared, rows)),
+        "r2": 1 - _ratio(squared, spread),
+        "wmape": _ratio(absolute, units),
+        "mape_sold": _ratio(draws.totals(relative), draws.totals(sold)),
+    }
+
+
+def best_model(samples: dict[str, dict], candidates: Sequence[str], metric: str) -> str | None:
+    """Return the candidate with the smallest `metric` on the data as they are, None if none has a value."""
+    values = {name: samples[name][metric][0] for name in candidates if name in samples}
+    finite = {name: value for name, value in values.items() if np.isfinite(value)}
+    return min(finite, key=finite.get) if finite else None
+
+
+def score_models(
+    forecasts: pd.DataFrame,
+    models: Sequence[str],
+    baselines: Sequence[str],
+    scale: pd.Series,
+    resamples: int = 500,
+    seed: int = 0,
+    confidence: float = 0.95,
+) -> pd.DataFrame:
+    """Return the scores of `models` as rows (model, metric, value, low, high); None where undefined.
+
+    Besides `METRICS` there is average_precision of "sells at all" (no interval) and, for each of `SKILLS`,
+    `<metric>_skill`: 1 - score / score of the best baseline in the same sample. The best baseline is picked
+    on these very rows, which favours the baselines. low and high bound the bootstrap interval.
+    """
+    if forecasts.empty:
+        return pd.DataFrame(columns=SCORE_COLUMNS)
+    draws = Resampling(forecasts, resamples, seed)
+    samples = {name: score_samples(forecasts, name, scale, draws) for name in models}
+    happened = forecasts["actual"].to_numpy() > 0
+    # Where nothing was sold, every error is one of forecasting too much, and no skill follows from it.
+    measures = SKILLS if happened.any() else ()
+    references = {metric: best_model(samples, baselines, metric) for metric in measures}
+    rows = []
+    for name in models:
+        scores = {metric: samples[name][metric] for metric in METRICS}
+        for metric, reference in references.items():
+            if reference is not None:
+                scores[f"{metric}_skill"] = 1 - _ratio(scores[metric], samples[reference][metric])
+        scores["average_precision"] = [average_precision(happened, forecasts[name].to_numpy())]
+        rows += [
+            {"model": name, "metric": metric, **_interval(values, confidence)}
+            for metric, values in scores.items()
+        ]
+    return pd.DataFrame(rows, columns=SCORE_COLUMNS, dtype=object)
+
+
+def _interval(samples: Sequence[float], confidence: float) -> dict[str, float | None]:
+    value, resampled = samples[0], np.asarray(samples[1:], dtype=float)
+    resampled = resampled[np.isfinite(resampled)]
+    if value is None or not np.isfinite(value):
+        return {"value": None, "low": None, "high": None}
+    if not len(resampled):
+        return {"value": float(value), "low": None, "high": None}
+    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return {"value": float(value), "low": float(low), "high": float(high)}
+
+
+def score_of(scores: pd.DataFrame, model: str, metric: str) -> dict[str, float | None]:
+    """Return value, low and high of one score; all None where it is missing."""
+    found = scores[(scores["model"] == model) & (scores["metric"] == metric)]
+    if found.empty:
+        return {"value": None, "low": None, "high": None}
+    return {key: found.iloc[0][key] for key in ("value", "low", "high")}
+
+
+def best_baseline(scores: pd.DataFrame, baselines: Sequence[str], metric: str) -> str | None:
+    """Return the baseline with the smallest `metric` in a table of scores, None where none has a value."""
+    values = {name: score_of(scores, name, metric)["value"] for name in baselines}
+    known = {name: value for name, value in values.items() if value is not None}
+    return min(known, key=known.get) if known else None

@@ -1,0 +1,55 @@
+"""The embedded engine of the data stages: Ibis expressions on DuckDB."""
+
+import os
+from pathlib import Path
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+from ibis.backends.duckdb import Backend
+
+from smartrocket.files import ROOT, replacing
+
+
+def connect(memory_limit: str = "2GB", threads: int = 2) -> Backend:
+    """Open an in-memory DuckDB behind Ibis.
+
+    `memory_limit` (as DuckDB writes it, such as "2GB") bounds what it holds; beyond that it spills to a
+    folder under `build/`. Times are UTC.
+    """
+    # DuckDB makes this folder when it first spills and removes it in the end; one a process, or they would clash.
+    # It does not make the folder above.
+    spill = ROOT / "build" / f".spill-{os.getpid()}"
+    spill.parent.mkdir(exist_ok=True)
+    connection = ibis.duckdb.connect(threads=threads, memory_limit=memory_limit, temp_directory=spill)
+    # Every query orders what it writes, so the engine is free to work out of order, in less memory.
+    connection.raw_sql("SET preserve_insertion_order = false")
+    return connection
+
+
+# Rows of a group in a Parquet file: enough to compress well, few enough to skip.
+GROUP_ROWS = 100_000
+
+
+def write_batches(batches: pa.RecordBatchReader, path: Path) -> int:
+    """Stream record batches to a Parquet file (zstd), atomically and in their order; returns the rows."""
+    rows, group, waiting = 0, [], 0
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, batches.schema, compression="zstd") as writer:
+        for batch in batches:
+            group.append(batch)
+            waiting += len(batch)
+            if waiting >= GROUP_ROWS:
+                writer.write_table(pa.Table.from_batches(group), waiting)
+                rows, group, waiting = rows + waiting, [], 0
+        writer.write_table(pa.Table.from_batches(group, batches.schema), waiting or None)
+    return rows + waiting
+
+
+def write_parquet(expression: ibis.Table, path: Path) -> int:
+    """Stream a table expression to a Parquet file (zstd), atomically; returns its rows.
+
+    Sort the expression first: the order on disk is the order of the expression.
+    """
+    with replacing(path) as temporary:
+        expression.to_parquet(temporary, compression="zstd")
+    return expression.get_backend().read_parquet(path).count().execute()

@@ -1,0 +1,128 @@
+"""Headless execution of one notebook: whole or not at all, with a manifest of what went in and what came out."""
+
+import os
+import platform
+import re
+import resource
+import subprocess
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import papermill
+import yaml
+
+from smartrocket.errors import InputError
+from smartrocket.files import ROOT, read_json, remove, write_json
+from smartrocket.preparation import hash_file
+from smartrocket.rawfiles import RawFiles
+from smartrocket.workspace import Workspace
+
+
+def run_notebook(notebook: str, profile: str) -> Path:
+    """Execute a notebook with the parameters that `prepare` resolved; returns the executed notebook's path.
+
+    The result is moved into `build/<profile>/notebooks/` only when every cell succeeded. Otherwise the partial
+    notebook stays beside it as `<notebook>.failed.ipynb`, and InputError says which cell failed and why.
+    """
+    workspace = Workspace(f"build/{profile}")
+    source = ROOT / "notebooks" / f"{notebook}.ipynb"
+    executed = workspace.path(f"notebooks/{notebook}.ipynb")
+    failed = executed.with_name(f"{notebook}.failed.ipynb")
+    partial = executed.with_name(f".{notebook}.partial.ipynb")
+    parameters = yaml.safe_load(workspace.existing(f"params/{notebook}.yaml").read_text(encoding="utf-8"))
+    executed.parent.mkdir(parents=True, exist_ok=True)
+    for stale in (executed, failed, partial):
+        remove(stale)
+    print(f"{profile}: {notebook} ...", flush=True)
+    begun = time.time()
+    try:
+        papermill.execute_notebook(
+            source,
+            partial,
+            parameters=parameters,
+            cwd=source.parent,
+            kernel_name="python3",
+            progress_bar=sys.stderr.isatty(),
+            # Its warning that it talks over TCP on this machine would stand before every notebook.
+            extra_arguments=["--log-level=CRITICAL"],
+        )
+    except papermill.PapermillExecutionError as error:
+        os.replace(partial, failed)
+        raise InputError(explain_failure(error, notebook, failed)) from None
+    seconds = time.time() - begun
+    # The largest child so far is the kernel: nothing else that this process starts comes near it.
+    peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    write_manifest(notebook, workspace, source, parameters, seconds, peak)
+    # Whatever was edited while the notebook ran is newer than its start, and so make runs it again.
+    os.utime(partial, (begun, begun))
+    os.replace(partial, executed)
+    print(f"{profile}: {notebook} done in {seconds:.1f} s, {peak:,.0f} MB at most", flush=True)
+    return executed
+
+
+def explain_failure(error: papermill.PapermillExecutionError, notebook: str, failed: Path) -> str:
+    """Say which cell failed and why, and where the partial notebook lies."""
+    if error.ename == "InputError":
+        return error.evalue
+    traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback[-3:])).strip()
+    shown = os.path.relpath(failed, ROOT)
+    first = error.source.strip().splitlines()[0] if error.source.strip() else ""
+    return (
+        f"notebooks/{notebook}.ipynb failed in the cell that begins {first!r}: {error.ename}: {error.evalue}\n"
+        f"{traceback}\nThe notebook up to there is {shown}; mend the cell and run make again."
+    )
+
+
+def write_manifest(
+    notebook: str, workspace: Workspace, source: Path, parameters: dict, seconds: float, peak: float
+) -> None:
+    """Write `manifests/<notebook>.json`: inputs (SHA-256), parameters, packages, commit, time, memory, metrics."""
+    results = workspace.read_json(f"results/{notebook}.json")
+    measured = workspace.read_json(f"measures/{notebook}.json")
+    inputs = {f"notebooks/{notebook}.ipynb": hash_file(source)}
+    for opened in map(workspace.path, measured["opened"]):
+        files = sorted(opened.iterdir()) if opened.is_dir() else [opened]
+        inputs |= {str(path.relative_to(workspace.folder)): hash_file(path) for path in files if path.is_file()}
+    if "raw" in parameters:
+        inputs |= {f"raw/{path.name}": hash_file(path) for path in RawFiles.describe(parameters["raw"]).present()}
+    modules = read_json(workspace.path(f"inputs/{notebook}.json"))["modules"]
+    write_json(
+        workspace.path(f"manifests/{notebook}.json"),
+        {
+            "notebook": notebook,
+            "inputs": inputs | {f"lib/smartrocket/{name}.py": digest for name, digest in modules.items()},
+            "parameters": parameters,
+            "python": platform.python_version(),
+            "packages": list_packages(),
+            "commit": find_commit(),
+            "seconds": round(seconds, 2),
+            "peak_megabytes": round(peak, 1),
+            "measures": measured["measures"],
+            "metrics": {"facts": results["facts"], "scores": results["scores"]},
+        },
+    )
+
+
+def list_packages() -> dict[str, str]:
+    """Return the installed version of each direct dependency."""
+    names = [re.match(r"[\w.-]+", line)[0] for line in metadata.requires("smartrocket") or []]
+    return {name: metadata.version(name) for name in sorted(names, key=str.lower)}
+
+
+def find_commit() -> str | None:
+    """Return the commit the project is at, with "+" where tracked files were changed; None outside git."""
+
+    def git(*words: str) -> str | None:
+        run = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+        return run.stdout.strip() if run.returncode == 0 else None
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no")
+    except FileNotFoundError:
+        return None
+    return commit and commit + ("+" if changed else "")
+
+

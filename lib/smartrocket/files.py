@@ -1,0 +1,78 @@
+"""Files that are whole or absent: everything is written under a temporary name and then renamed."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+# The project's own folder: the package is installed in place, so that notebooks, profiles and chapters lie beside it.
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@contextmanager
+def replacing(path: Path | str) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; when the block succeeds, it takes the place of `path`.
+
+    Works for files and for folders. If the block fails, the temporary file is removed and `path` stays
+    as it was.
+    """
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The ending stays, since several writers choose their format by it.
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield temporary
+        if temporary.is_dir() and path.exists():
+            remove(path)
+        os.replace(temporary, path)
+    finally:
+        remove(temporary)
+
+
+def remove(path: Path) -> None:
+    """Remove a file or a folder, if it is there."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write a text file (UTF-8) atomically."""
+    with replacing(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_if_changed(path: Path | str, text: str) -> bool:
+    """Write a text file only where its content differs, so that its time tells make the truth.
+
+    Returns whether it was written.
+    """
+    path = Path(path)
+    if path.exists() and path.read_text(encoding="utf-8") == text:
+        return False
+    write_text(path, text)
+    return True
+
+
+def write_json(path: Path | str, value: object) -> None:
+    """Write JSON atomically, with sorted keys, so that equal values give equal bytes.
+
+    Raises ValueError for NaN and infinity, which JSON does not have: use None.
+    """
+    write_text(path, json.dumps(value, indent=1, sort_keys=True, allow_nan=False, ensure_ascii=False) + "\n")
+
+
+def read_json(path: Path | str) -> dict:
+    """Read a JSON file."""
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_parquet_frame(path: Path | str, frame: pd.DataFrame) -> None:
+    """Write a pandas frame as Parquet (zstd, without index) atomically."""
+    with replacing(path) as temporary:
+        frame.to_parquet(temporary, index=False, compression="zstd")

@@ -1,0 +1,49 @@
+"""A finding: a figure, its caption, and the sentence that says what it shows for the data at hand."""
+
+import html
+import re
+from dataclasses import dataclass
+
+from IPython.display import HTML, Markdown, display
+from matplotlib.figure import Figure
+
+from smartrocket.figures import svg
+from smartrocket.files import write_text
+from smartrocket.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one question led to. Without a figure, the reading says why there is none."""
+
+    reading: str
+    figure: Figure | None = None
+    caption: str = ""
+    alt: str = ""
+
+
+def escape_markdown(text: object) -> str:
+    """Make a text from the data harmless inside Markdown and HTML: it is shown, never interpreted."""
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$@^&-])", lambda match: f"&#{ord(match[1])};", str(text))
+
+
+def figure_html(finding: Finding, name: str) -> str:
+    """Return a finding's figure as an HTML `figure` element with its caption."""
+    drawing = svg(finding.figure, name, finding.alt or finding.caption)
+    return f'<figure class="finding">{drawing}<figcaption>{html.escape(finding.caption)}</figcaption></figure>'
+
+
+def show(finding: Finding, name: str, workspace: Workspace | None = None) -> None:
+    """Display a finding in a notebook: the figure with its caption, then the reading.
+
+    With a workspace, the figure is also kept as `figures/<name>.html` for the chapters; a finding without a
+    figure leaves its reading there as a paragraph.
+    """
+    if finding.figure is not None:
+        element = figure_html(finding, name)
+        display(HTML(element))
+    else:
+        element = f'<p class="finding-absent">{html.escape(finding.reading)}</p>'
+    display(Markdown(finding.reading))
+    if workspace is not None:
+        write_text(workspace.figures / f"{name}.html", element + "\n")

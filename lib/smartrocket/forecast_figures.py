@@ -1,0 +1,689 @@
+"""Figures and tables of the forecast notebooks, each with the reading that holds for the shop at hand."""
+
+from collections.abc import Mapping, Sequence
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from IPython.display import HTML, Markdown
+
+from smartrocket import figures, forecasting
+from smartrocket.demand_baselines import Demand
+from smartrocket.demand_distribution import INTERVALS, central_interval, rank_coverage, spread_ranks
+from smartrocket.demand_scores import (
+    SCORE_COLUMNS,
+    SKILLS,
+    best_baseline,
+    coverage,
+    poisson_deviance,
+    score_of,
+)
+from smartrocket.findings import Finding, escape_markdown
+from smartrocket.forecasting import DAY, Chosen, Fold, Panel, Split, Training
+from smartrocket.tables import table
+from smartrocket.wording import joined, number, percent, plural
+
+MODEL, RIVAL = figures.PALETTE[0], figures.PALETTE[1]
+POPULARITY = ["none", "1 to 3", "4 to 11", "12 or more"]
+POPULARITY_DAYS = 28
+
+TOO_YOUNG = (
+    "This shop's log is too short to set test weeks apart, leave the gaps and still have two weeks to learn "
+    "from, so nothing is forecast here."
+)
+NOTHING_LEARNED = "No model could be trained: the days before the test hold no sale to learn from."
+NOTHING_SOLD = "Nothing was sold in the days this figure would show, so it is left out."
+TOO_FEW = (
+    "Too few units were sold in the test weeks to say which forecast is better: the order proves nothing."
+)
+LEFT_OUT = "Left out, since nothing could be forecast here."
+
+NO_SCORES = pd.DataFrame(columns=SCORE_COLUMNS)
+
+COLUMNS = {
+    "poisson_deviance": "Poisson deviance",
+    "rmsse": "RMSSE",
+    "bias": "bias",
+    "mae": "MAE",
+    "rmse": "RMSE",
+    "r2": "R2",
+    "wmape": "wMAPE",
+    "mape_sold": "MAPE, sold",
+    "average_precision": "average precision",
+}
+FORMATS = {
+    "Poisson deviance": ".3f",
+    "RMSSE": ".3f",
+    "bias": "+.1%",
+    "MAE": ".3f",
+    "RMSE": ".3f",
+    "R2": ".3f",
+    "wMAPE": ".1%",
+    "MAPE, sold": ".1%",
+    "average precision": ".3f",
+}
+
+
+def day(date: pd.Timestamp) -> str:
+    """Write a date: 2015-09-03 -> "3 September 2015"."""
+    return f"{date.day} {date:%B %Y}"
+
+
+def describe_demand(panel: Panel, split: Split | None) -> Finding:
+    """Show how many units an item sells in one horizon, before the test."""
+    if split is None:
+        return Finding(TOO_YOUNG)
+    rows = forecasting.select_rows(panel, split.fold.train_first, split.learn_last, panel.horizon)
+    units = rows["target"].to_numpy()
+    if not units.sum():
+        return Finding(NOTHING_SOLD)
+    names = ["0", "1", "2", "3", "4", "5 or more"]
+    shares = np.bincount(np.minimum(units, 5).astype(int), minlength=6) / len(units)
+    fig, ax = figures.canvas(8, 2.8)
+    bars = ax.bar(names, shares, color=[figures.MUTED, *[MODEL] * 5], width=0.7)
+    ax.bar_label(bars, [percent(share) for share in shares], padding=2, color=figures.INK)
+    ax.set(xlabel=f"units an item sells in {panel.horizon} days", ylabel="share of item-weeks")
+    ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    return Finding(
+        reading=f"{percent(shares[0])} of the {number(len(units))} item-weeks before the test sell "
+        "nothing, and "
+        f"the mean is {units.mean():.2g} units. Demand is **intermittent**: the question is less how much "
+        "an item sells than whether it sells at all.",
+        figure=fig,
+        caption=f"Units sold by an item in {panel.horizon} days, for items that had entered the panel.",
+        alt=f"Bar chart: {percent(shares[0])} of item-weeks have no sale, {percent(shares[1])} one unit, "
+        f"{percent(shares[2:].sum())} two or more.",
+    )
+
+
+def _span(ax, row: float, first: pd.Timestamp, last: pd.Timestamp, colour: str, label: str) -> None:
+    width = (last - first).days + 1
+    ax.barh(row, width, left=first, height=0.62, color=colour)
+    ax.text(first + width * DAY / 2, row, label, ha="center", va="center", color="white", fontsize=8)
+
+
+def _fold_row(ax, row: float, fold: Fold, horizon: int, check: str) -> None:
+    _span(ax, row, fold.train_first, fold.train_last, MODEL, "learn")
+    gap = figures.GRID
+    ax.barh(
+        row, (fold.check_first - fold.train_last).days - 1, left=fold.train_last + DAY, height=0.62, color=gap
+    )
+    _span(ax, row, fold.check_first, fold.check_last, figures.PALETTE[2], check)
+    ax.barh(row, horizon, left=fold.check_last + DAY, height=0.62, color=gap)
+
+
+def show_split(panel: Panel, split: Split | None) -> Finding:
+    """Show the shop's daily units and, below, which days are learned from, checked on and tested."""
+    if split is None:
+        return Finding(LEFT_OUT)
+    daily = panel.frame.groupby("date")["sales"].sum()
+    fig, (above, below) = figures.canvas(8, 3.8, rows=2)
+    above.plot(daily.index, daily.to_numpy(), color=figures.MUTED, linewidth=1.2)
+    above.set(ylabel="units a day", ylim=(0, None))
+    _fold_row(below, 1, split.fold, split.horizon, "stop")
+    below.plot(split.test_origins, np.zeros(len(split.test_origins)), "o", color=RIVAL)
+    for origin in split.test_origins:
+        below.plot([origin, origin + split.horizon * DAY], [0, 0], color=RIVAL, linewidth=5, alpha=0.5)
+    below.set(yticks=[0, 1], yticklabels=["test", "training"], ylim=(-0.6, 1.6))
+    below.grid(visible=False)
+    for ax in (above, below):
+        ax.set_xlim(daily.index[0], daily.index[-1] + DAY)
+    return Finding(
+        reading=f"The model learns from origins up to {day(split.fold.train_last)} and stops adding trees "
+        "by those "
+        f"from {day(split.fold.check_first)} to {day(split.fold.check_last)}. The test has "
+        f"{plural(len(split.test_origins), 'origin')}, from {day(split.test_origins[0])} to "
+        f"{day(split.test_origins[-1])}; the grey gaps of {split.horizon} days keep every sale on one side.",
+        figure=fig,
+        caption="Above: the shop's units a day. Below: origins learned from (blue), gaps (grey), origins "
+        "for early "
+        "stopping (green), and the test's origins (dots) with the days they forecast (bars).",
+        alt="Timeline: training, a gap, early stopping, a gap, then "
+        f"{plural(len(split.test_origins), 'weekly test origin')}.",
+    )
+
+
+def show_folds(split: Split | None, folds: Sequence[Fold]) -> Finding:
+    """Show the rolling origins of the search, all before the test."""
+    if split is None or not folds:
+        return Finding(TOO_YOUNG)
+    fig, ax = figures.canvas(8, 0.8 + 0.45 * (len(folds) + 1))
+    for row, fold in enumerate(reversed(folds), start=1):
+        _fold_row(ax, row, fold, split.horizon, "score")
+    last = split.test_origins[-1] + split.horizon * DAY
+    _span(ax, 0, split.test_origins[0] + DAY, last, RIVAL, "test")
+    names = ["test", *(f"fold {number_}" for number_ in range(len(folds), 0, -1))]
+    ax.set(yticks=range(len(names)), yticklabels=names)
+    ax.grid(visible=False)
+    return Finding(
+        reading=f"Every setting is scored on {plural(len(folds), 'fold')}; the last day that any of them "
+        "looks at is "
+        f"{day(folds[-1].check_last + split.horizon * DAY)}, and the first day of the test comes after it.",
+        figure=fig,
+        caption="The folds of the search: origins learned from (blue), gaps (grey), origins scored (green). "
+        "The test weeks (orange) are not looked at.",
+        alt=f"{plural(len(folds), 'fold')}, each later than the one before, all ending before the test "
+        "weeks.",
+    )
+
+
+def show_learning(training: Training | None) -> Finding:
+    """Show the deviance after each tree and where training stopped."""
+    if training is None or "check" not in training.curve:
+        return Finding(NOTHING_LEARNED)
+    fig, ax = figures.canvas(8, 3)
+    for name, colour in (("training", figures.MUTED), ("check", MODEL)):
+        curve = training.curve[name]
+        ax.plot(np.arange(1, len(curve) + 1), curve, color=colour, label=name)
+    best = training.curve["check"][training.trees - 1]
+    ax.plot(training.trees, best, "o", color=RIVAL)
+    ax.set(xlabel="trees", ylabel="mean Poisson deviance")
+    ax.legend()
+    return Finding(
+        reading=f"The check rows are served best by {plural(training.trees, 'tree')} (deviance "
+        f"{best:.3f}); further "
+        "trees learn the training days by heart and nothing that lasts.",
+        figure=fig,
+        caption="Mean Poisson deviance after each tree, on the days learned from and on the check days; "
+        "the dot marks the number of trees that is kept.",
+        alt=f"Two falling curves; the one of the check rows is lowest at {plural(training.trees, 'tree')}.",
+    )
+
+
+def score_table(levels: Mapping[str, pd.DataFrame], level: str) -> HTML | Markdown:
+    """Return the table of all models' scores at one level, smallest Poisson deviance first, or why not."""
+    if level not in levels:
+        return Markdown(LEFT_OUT if not levels else "This shop's items have no categories: level left out.")
+    scores = levels[level]
+    wide = scores.pivot(index="model", columns="metric", values="value").reindex(columns=list(COLUMNS))
+    wide = wide.apply(pd.to_numeric).sort_values("poisson_deviance", kind="stable")
+    if level != "item":
+        wide = wide.drop(columns=["average_precision", "mape_sold"])
+    shown = wide.dropna(axis="columns", how="all").rename(columns=COLUMNS).reset_index(names="model")
+    return table(
+        shown,
+        caption=f"Scores in the test weeks at the level {level}, smallest Poisson deviance first.",
+        formats={name: form for name, form in FORMATS.items() if name in shown},
+        highlight=shown["model"].iloc[0],
+    )
+
+
+def skill_table(levels: Mapping[str, pd.DataFrame], models: Sequence[str], rival: str) -> HTML | Markdown:
+    """Return the table of the models' advantage over `rival` at every level, with intervals."""
+    rows = [
+        {
+            "model": model,
+            "level": level,
+            "score": COLUMNS[metric],
+            **score_of(scores, model, f"{metric}_skill"),
+        }
+        for level, scores in levels.items()
+        for metric in SKILLS
+        for model in models
+    ]
+    shown = pd.DataFrame(rows)
+    if shown.empty:
+        return Markdown(LEFT_OUT)
+    shown = shown.rename(columns={"value": "advantage"})
+    shown[["advantage", "low", "high"]] = shown[["advantage", "low", "high"]].apply(pd.to_numeric)
+    return table(
+        shown,
+        caption=f"Advantage over {rival}: the part of its score that is saved, with 95 % intervals where "
+        "there "
+        "are enough series for one.",
+        formats=dict.fromkeys(["advantage", "low", "high"], "+.1%"),
+    )
+
+
+def origin_table(known: pd.DataFrame, models: Sequence[str]) -> HTML | Markdown:
+    """Return units sold and the mean Poisson deviance of some models at each origin of the test."""
+    if known.empty:
+        return Markdown(LEFT_OUT)
+    actual = known["actual"].to_numpy()
+    losses = {name: poisson_deviance(actual, known[name].to_numpy()) for name in models if name in known}
+    frame = pd.DataFrame({"origin": known["origin"].dt.strftime("%Y-%m-%d"), "units sold": actual, **losses})
+    grouped = frame.groupby("origin")
+    shown = pd.concat([grouped["units sold"].sum(), grouped[list(losses)].mean()], axis=1).reset_index()
+    formats = {"units sold": ",.0f", **dict.fromkeys(losses, ".3f")}
+    return table(shown, caption="Mean Poisson deviance at each origin of the test.", formats=formats)
+
+
+def compare_models(
+    scores: pd.DataFrame, models: Sequence[str], baselines: Sequence[str], enough: bool = True
+) -> Finding:
+    """Show every model's Poisson deviance with its interval, and say what `models` add to the baselines.
+
+    Where there is not `enough` data for a claim, the reading makes none.
+    """
+    rows = scores[scores["metric"] == "poisson_deviance"].dropna(subset=["value"])
+    rows = rows.astype({"value": float, "low": float, "high": float}).sort_values("value", ascending=False)
+    if rows.empty:
+        return Finding(LEFT_OUT)
+    place = np.arange(len(rows))
+    fig, ax = figures.canvas(8, 0.9 + 0.27 * len(rows))
+    colours = [MODEL if name in models else figures.MUTED for name in rows["model"]]
+    ax.hlines(place, rows["low"], rows["high"], color=colours, linewidth=3, alpha=0.45)
+    ax.scatter(rows["value"], place, color=colours, zorder=3)
+    ax.set(
+        yticks=place,
+        yticklabels=rows["model"],
+        xlabel="mean Poisson deviance (logarithmic scale)",
+        xscale="log",
+    )
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.xaxis.set_minor_formatter(lambda value, _: "")
+    ax.grid(visible=True, axis="x")
+    best = rows["model"].iloc[-1]
+    reading = " ".join(verdict(scores, model, baselines) for model in models) or NOTHING_LEARNED
+    return Finding(
+        reading=reading if enough else TOO_FEW,
+        figure=fig,
+        caption="Mean Poisson deviance in the test weeks (smaller is better) with 95 % bootstrap intervals.",
+        alt=f"Dot plot of {plural(len(rows), 'model')}; {best} has the smallest deviance, "
+        f"{rows['value'].iloc[-1]:.3f}.",
+    )
+
+
+def verdict(
+    scores: pd.DataFrame, model: str, baselines: Sequence[str], metric: str = "poisson_deviance"
+) -> str:
+    """Say in one sentence whether a model beats the best baseline, as far as the data can tell."""
+    skill, rival = score_of(scores, model, f"{metric}_skill"), best_baseline(scores, baselines, metric)
+    if skill["value"] is None:
+        return f"{model} cannot be compared here."
+    amount = f"{percent(abs(skill['value']))} {'lower' if skill['value'] >= 0 else 'higher'}"
+    start = f"**{model}** has a {COLUMNS[metric]} {amount} than the best baseline, {rival}"
+    if skill["low"] is None:
+        return f"{start}; too few series for an interval."
+    interval = f"95 % interval of the advantage {percent(skill['low'])} to {percent(skill['high'])}"
+    if skill["low"] > 0:
+        return f"{start} ({interval}): better beyond chance."
+    if skill["high"] < 0:
+        return f"{start} ({interval}): worse beyond chance."
+    return f"{start} ({interval}): the data cannot tell the two apart."
+
+
+def judge_amount(known: pd.DataFrame, smallest: int) -> Finding:
+    """Say whether the test weeks hold enough units to claim anything."""
+    if known.empty:
+        return Finding(LEFT_OUT)
+    units = int(known["actual"].sum())
+    counted = f"{plural(units, 'unit')} of {plural(known['series'].nunique(), 'known item')}"
+    if units < smallest:
+        return Finding(
+            f"**Too little data for a claim:** the test weeks hold {counted}, fewer than the {smallest} "
+            "set as the "
+            "least. The scores below show that the method runs; they do not show which forecast is better."
+        )
+    return Finding(f"The test weeks hold {counted}: enough to compare forecasts.")
+
+
+def explain_zero_reward(known: pd.DataFrame) -> Finding:
+    """Show which constant forecast wMAPE and the Poisson deviance like best."""
+    actual = known["actual"].to_numpy(dtype=float)
+    if known.empty or not actual.sum():
+        return Finding(NOTHING_SOLD)
+    constants = np.linspace(0, max(2 * actual.mean(), 1.2 * float(np.median(actual))), 121)[1:]
+    constants = np.concatenate([[0.0], constants])
+    wmape = np.array([np.abs(actual - value).sum() / actual.sum() for value in constants])
+    deviance = np.array([poisson_deviance(actual, np.full(len(actual), value)).mean() for value in constants])
+    fig, axes = figures.canvas(8, 2.8, columns=2)
+    for ax, curve, name in ((axes[0], wmape, "wMAPE"), (axes[1], deviance, "Poisson deviance")):
+        ax.plot(constants, curve, color=MODEL)
+        ax.plot(constants[curve.argmin()], curve.min(), "o", color=RIVAL)
+        ax.axvline(actual.mean(), color=figures.MUTED, linewidth=1, linestyle=":")
+        ax.set(title=name, xlabel="units forecast for every item")
+    best = constants[wmape.argmin()]
+    return Finding(
+        reading=f"If every item got the same forecast, wMAPE would be best at {best:.2f} units, which is "
+        "the median; "
+        f"the Poisson deviance is best at {constants[deviance.argmin()]:.2f}, next to the mean of "
+        f"{actual.mean():.2f} units. Stock has to cover the mean, so the deviance is the headline here.",
+        figure=fig,
+        caption="Score of one constant forecast for all items in the test weeks; the orange dot is the best "
+        "constant, the dotted line the mean of the units sold.",
+        alt=f"Two curves: wMAPE is smallest at {best:.2f} units, the Poisson deviance near the mean.",
+    )
+
+
+def show_importance(booster: lgb.Booster | None, moves: pd.DataFrame | None, count: int = 12) -> Finding:
+    """Show the features by gain and by mean absolute SHAP value."""
+    if booster is None or moves is None:
+        return Finding(LEFT_OUT)
+    gain = forecasting.importance(booster).head(count)[::-1]
+    shap = moves.abs().mean().sort_values(kind="stable").tail(count)
+    if not gain.sum():
+        return Finding("The model made no split: no feature told the items apart, and all get one forecast.")
+    fig, axes = figures.canvas(8, 0.9 + 0.27 * len(gain), columns=2)
+    axes[0].barh(gain.index, gain.to_numpy(), color=MODEL)
+    axes[0].set(title="share of all gain")
+    axes[0].xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    axes[1].barh(shap.index, shap.to_numpy(), color=RIVAL)
+    axes[1].set(title="mean |SHAP value|")
+    for ax in axes:
+        ax.grid(visible=True, axis="x")
+        ax.grid(visible=False, axis="y")
+    leading = joined([f"`{name}`" for name in gain.index[::-1][:3]])
+    first = shap.index[-1]
+    return Finding(
+        reading=f"Most gain comes from {leading}. In the test weeks `{first}` moves forecasts most: on "
+        "average by a "
+        f"factor of {np.exp(shap.iloc[-1]):.2f}, up or down.",
+        figure=fig,
+        caption="The features that matter most. Gain: how much the training deviance fell by splits on a "
+        "feature. "
+        "SHAP value: by what a feature moves the logarithm of a forecast.",
+        alt=f"Two bar charts of features; {gain.index[-1]} leads by gain, {first} by SHAP value.",
+    )
+
+
+def show_calibration(known: pd.DataFrame, model: str, rival: str | None) -> Finding:
+    """Show, by tenth of the forecasts, what was forecast and what was sold."""
+    if model not in known or known.empty or not known["actual"].sum():
+        return Finding(LEFT_OUT if model not in known else NOTHING_SOLD)
+    fig, ax = figures.canvas(5.2, 4.2)
+    highest = 0.0
+    for name, colour in ((model, MODEL), (rival, RIVAL)):
+        if name is not None:
+            means = calibration(known, name)
+            ax.plot(means["forecast"], means["actual"], "o-", color=colour, label=name)
+            highest = max(highest, means.to_numpy().max())
+    ax.plot([0, highest], [0, highest], color=figures.MUTED, linewidth=1, linestyle=":")
+    ax.set(xlabel="mean forecast, units", ylabel="mean sold, units", xscale="symlog", yscale="symlog")
+    for axis in (ax.xaxis, ax.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.legend()
+    top = calibration(known, model).iloc[-1]
+    return Finding(
+        reading=f"The tenth of item-weeks with the highest forecasts was expected to sell "
+        f"{top['forecast']:.2f} units "
+        f"each and sold {top['actual']:.2f}. A forecast is **calibrated** where its dots lie on the dotted "
+        "line.",
+        figure=fig,
+        caption="Calibration in the test weeks: item-weeks in ten groups of growing forecast, mean forecast "
+        "against mean units sold.",
+        alt=f"Calibration plot; in the top group {model} forecast {top['forecast']:.2f} and "
+        f"{top['actual']:.2f} were sold.",
+    )
+
+
+def calibration(known: pd.DataFrame, model: str, groups: int = 10) -> pd.DataFrame:
+    """Return mean forecast and mean actual units of equally large groups of growing forecast."""
+    order = known[model].rank(method="first", pct=True)
+    group = np.minimum((order * groups).apply(np.ceil), groups)
+    return (
+        pd.DataFrame({"forecast": known[model], "actual": known["actual"]}).groupby(group.to_numpy()).mean()
+    )
+
+
+def popularity(known: pd.DataFrame, demand: Demand) -> pd.Categorical:
+    """Return each row's class of units sold in the four weeks up to its origin, in the order of POPULARITY."""
+    position = {origin: demand.position(origin) for origin in known["origin"].unique()}
+    row = np.searchsorted(demand.items, known["series"].to_numpy())
+    running = np.cumsum(np.pad(np.nan_to_num(demand.units), ((0, 0), (1, 0))), axis=1)
+    end = known["origin"].map(position).to_numpy(dtype=int) + 1
+    units = running[row, end] - running[row, np.maximum(end - POPULARITY_DAYS, 0)]
+    return pd.cut(units, [-1, 0, 3, 11, np.inf], labels=POPULARITY)
+
+
+def show_popularity(known: pd.DataFrame, demand: Demand, model: str, rival: str | None) -> Finding:
+    """Show the model's and the best baseline's deviance by how much an item sold lately."""
+    if model not in known or rival is None or known.empty:
+        return Finding(LEFT_OUT)
+    actual = known["actual"].to_numpy()
+    frame = pd.DataFrame({"class": popularity(known, demand), "units": actual})
+    frame[model] = poisson_deviance(actual, known[model].to_numpy())
+    frame[rival] = poisson_deviance(actual, known[rival].to_numpy())
+    grouped = frame.groupby("class", observed=True)
+    means, units = grouped[[model, rival]].mean(), grouped["units"].sum()
+    fig, ax = figures.canvas(8, 3)
+    place = np.arange(len(means))
+    ax.bar(place - 0.2, means[model], 0.38, color=MODEL, label=model)
+    ax.bar(place + 0.2, means[rival], 0.38, color=RIVAL, label=rival)
+    names = [f"{name}\n({grouped.size()[name]:,} rows)" for name in means.index]
+    ax.set(
+        xticks=place,
+        xticklabels=names,
+        ylabel="mean Poisson deviance",
+        xlabel="units sold in the 4 weeks before",
+    )
+    ax.legend()
+    gains = 1 - means[model] / means[rival]
+    parts = [f'{percent(gains[name])} for "{name}"' for name in means.index]
+    return Finding(
+        reading=f"The advantage of {model} over {rival} is {joined(parts)}. Items with no sale in the four "
+        "weeks "
+        f"before make up {percent(grouped.size().get('none', 0) / len(frame))} of the rows and "
+        f"{percent(units.get('none', 0.0) / max(units.sum(), 1))} of the units sold.",
+        figure=fig,
+        caption="Deviance in the test weeks by the units an item sold in the four weeks before the origin.",
+        alt=f"Grouped bars: advantage of the model {joined(parts)}.",
+    )
+
+
+def show_total(
+    demand: Demand, split: Split | None, total: pd.DataFrame, model: str, rival: str | None
+) -> Finding:
+    """Show the shop's units by week and the forecasts of the test weeks."""
+    if split is None:
+        return Finding(LEFT_OUT)
+    daily = np.nansum(demand.units, axis=0)
+    running = np.concatenate([[0], np.cumsum(daily)])
+    ends = np.arange(demand.position(split.test_origins[0]) % 7, len(daily), 7)
+    ends = ends[ends + 1 >= split.horizon]
+    weekly = running[ends + 1] - running[ends + 1 - split.horizon]
+    fig, ax = figures.canvas(8, 3.2)
+    ax.plot(demand.dates[ends], weekly, "o-", color=figures.MUTED, label="sold")
+    shown = [(model, MODEL)] if model in total else []
+    for name, colour in [*shown, (rival, RIVAL)]:
+        if name is not None:
+            ax.plot(total["origin"] + split.horizon * DAY, total[name], "o-", color=colour, label=name)
+    ax.axvline(split.test_origins[0], color=figures.MUTED, linewidth=1, linestyle=":")
+    ax.set(ylabel=f"units in {split.horizon} days", ylim=(0, None))
+    ax.legend()
+    name = model if model in total else rival
+    if name is None or not total["actual"].sum():
+        reading = NOTHING_SOLD
+    else:
+        share = total[name].sum() / total["actual"].sum() - 1
+        reading = (
+            f"Over all test weeks {name} forecast {plural(round(total[name].sum()), 'unit')} and "
+            f"{number(total['actual'].sum())} were sold: {percent(abs(share))} too "
+            f"{'many' if share >= 0 else 'few'}."
+        )
+    return Finding(
+        reading=reading,
+        figure=fig,
+        caption="Units of the whole shop by week (drawn at the week's last day) and the sum of the item "
+        "forecasts; "
+        "right of the dotted line is the test.",
+        alt=f"Line chart of weekly units with forecasts. {reading}",
+    )
+
+
+def show_trials(trials: pd.DataFrame) -> Finding:
+    """Show the value of each trial and the best so far."""
+    complete = trials[trials["state"] == "complete"] if len(trials) else trials
+    if complete.empty:
+        return Finding(NOTHING_LEARNED)
+    fig, ax = figures.canvas(8, 3)
+    ax.scatter(complete["trial"], complete["value"], color=MODEL, label="trial")
+    ax.plot(
+        complete["trial"],
+        complete["value"].cummin(),
+        color=RIVAL,
+        drawstyle="steps-post",
+        label="best so far",
+    )
+    ax.set(xlabel="trial", ylabel="mean Poisson deviance")
+    ax.xaxis.get_major_locator().set_params(integer=True)
+    ax.legend()
+    start, best = complete["value"].iloc[0], complete["value"].min()
+    pruned = int((trials["state"] == "pruned").sum())
+    return Finding(
+        reading=f"Trial 1 has the settings of the baseline model and scores {start:.4f}; the best of "
+        f"{plural(len(trials), 'trial')} scores {best:.4f}, {percent(1 - best / start, 2)} lower on the "
+        "folds. "
+        f"{plural(pruned, 'trial was', 'trials were')} stopped early as hopeless.",
+        figure=fig,
+        caption="Mean Poisson deviance over the folds of each finished trial; smaller is better.",
+        alt=f"Scatter of trials; the best value falls from {start:.4f} to {best:.4f}.",
+    )
+
+
+def settings_table(
+    baseline: Mapping[str, object], chosen: Chosen | None, names: Sequence[str]
+) -> HTML | Markdown:
+    """Return the table of the first model's settings beside the chosen ones."""
+    if chosen is None:
+        return Markdown(LEFT_OUT)
+    rows = [
+        {"setting": name, "first model": _short(baseline["boosting"].get(name)), "chosen": _short(value)}
+        for name in names
+        for value in [chosen.parameters[name]]
+    ]
+    rows.append(
+        {"setting": "trees", "first model": _short(baseline["trees"]), "chosen": _short(chosen.trees)}
+    )
+    return table(pd.DataFrame(rows), caption="Settings of the first model and those the search chose.")
+
+
+def _short(value: object) -> str | None:
+    return f"{value:.4g}" if isinstance(value, float) else None if value is None else str(value)
+
+
+def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str, enough: bool) -> Finding:
+    """Say what tuning bought in the test weeks, as far as the data can tell."""
+    if scores is None or scores.empty:
+        return Finding(LEFT_OUT)
+    if not enough:
+        return Finding(TOO_FEW)
+    gain = score_of(scores, tuned, "poisson_deviance_skill")
+    if gain["value"] is None:
+        return Finding("The two models cannot be compared here: nothing was sold in the test weeks.")
+    size = f"{percent(abs(gain['value']))} {'lower' if gain['value'] >= 0 else 'higher'}"
+    start = f"In the test weeks the Poisson deviance of {tuned} is {size} than that of {first}"
+    if gain["low"] is None:
+        return Finding(f"{start}; too few items for an interval, so nothing follows from it.")
+    interval = f" (95 % interval of the gain {percent(gain['low'])} to {percent(gain['high'])}). "
+    if gain["low"] > 0:
+        return Finding(start + interval + "**Tuning helped**, beyond chance.")
+    if gain["high"] < 0:
+        return Finding(
+            start + interval + "**Tuning did harm:** the search fitted days that were unlike the test."
+        )
+    return Finding(start + interval + "**Tuning bought nothing that can be told from chance.**")
+
+
+def show_parameter_importance(shares: pd.DataFrame) -> Finding:
+    """Show which settings mattered in the search."""
+    if shares.empty:
+        return Finding("Too few finished trials to say which setting mattered.")
+    ordered = shares[::-1]
+    fig, ax = figures.canvas(8, 0.8 + 0.28 * len(ordered))
+    ax.barh(ordered["parameter"], ordered["importance"], color=MODEL)
+    ax.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    ax.grid(visible=True, axis="x")
+    ax.grid(visible=False, axis="y")
+    top = shares.iloc[0]
+    return Finding(
+        reading=f"`{top['parameter']}` sets the good trials apart most ({percent(top['importance'], 0)}). "
+        "With "
+        "few trials these shares are rough.",
+        figure=fig,
+        caption="Share of each setting in what separates the best quarter of the trials from the rest "
+        "(PED-ANOVA).",
+        alt=f"Bar chart of settings; {top['parameter']} leads with {percent(top['importance'], 0)}.",
+    )
+
+
+def measure_coverage(
+    known: pd.DataFrame, demand: Demand, model: str, dispersion: float | None, seed: int
+) -> pd.DataFrame:
+    """Return class, nominal, rows, ranked (by randomised ranks) and plain coverage; class "all" comes first."""
+    if model not in known or known.empty or dispersion is None:
+        return pd.DataFrame(columns=["class", "nominal", "rows", "ranked", "plain"])
+    actual, mean = known["actual"].to_numpy(), known[model].to_numpy()
+    ranks, classes = spread_ranks(actual, mean, dispersion, seed), popularity(known, demand)
+    groups = {"all": np.ones(len(known), dtype=bool)} | {name: classes == name for name in POPULARITY}
+    rows = []
+    for share in INTERVALS:
+        low, high = central_interval(mean, dispersion, share)
+        rows += [
+            {
+                "class": name,
+                "nominal": share,
+                "rows": int(chosen.sum()),
+                "ranked": rank_coverage(ranks[chosen], share),
+                "plain": coverage(actual[chosen], low[chosen], high[chosen]),
+            }
+            for name, chosen in groups.items()
+            if chosen.any()
+        ]
+    return pd.DataFrame(rows)
+
+
+def show_coverage(measured: pd.DataFrame) -> Finding:
+    """Show nominal against measured coverage, for all item-weeks and by popularity."""
+    if measured.empty:
+        return Finding(LEFT_OUT)
+    fig, ax = figures.canvas(8, 3.2)
+    names = list(measured["class"].unique())
+    place = np.arange(len(names))
+    for shift, (share, rows) in enumerate(measured.groupby("nominal")):
+        colour = figures.PALETTE[shift]
+        position = [names.index(name) for name in rows["class"]]
+        ax.plot(
+            np.array(position) + 0.16 * (shift - 1), rows["ranked"], "o", color=colour, label=f"{share:.0%}"
+        )
+        ax.axhline(share, color=colour, linewidth=1, linestyle=":")
+    ax.set(
+        xticks=place,
+        xticklabels=names,
+        ylim=(0, 1.02),
+        ylabel="share inside",
+        xlabel="units in the 4 weeks before",
+    )
+    ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
+    ax.legend(title="nominal", loc="lower right")
+    everything = measured[measured["class"] == "all"]
+    parts = [f"{percent(row.ranked)} (nominal {percent(row.nominal, 0)})" for row in everything.itertuples()]
+    plain = [percent(value) for value in everything["plain"]]
+    return Finding(
+        reading=f"Measured coverage over all item-weeks: {joined(parts)}. Since units are whole numbers, "
+        "an interval "
+        f"reaches over more than it must: counted plainly, {joined(plain)} of the item-weeks lie inside.",
+        figure=fig,
+        caption="Coverage of the prediction intervals in the test weeks by randomised ranks; dotted: what "
+        "was aimed at.",
+        alt=f"Dots of measured coverage: {joined(parts)}.",
+    )
+
+
+def show_next_week(forecasts: pd.DataFrame, count: int = 15) -> Finding:
+    """Show the items with the highest forecasts for the days after the log's end, with 80 % intervals."""
+    top = forecasts.sort_values(["forecast", "itemid"], ascending=[False, True]).head(count)[::-1]
+    if top.empty:
+        return Finding(LEFT_OUT)
+    fig, ax = figures.canvas(8, 0.8 + 0.27 * len(top))
+    names = top["itemid"].astype(str)
+    ax.hlines(names, top["low_80"], top["high_80"], color=MODEL, linewidth=4, alpha=0.4)
+    ax.plot(top["forecast"], names, "o", color=MODEL)
+    ax.set(
+        xlabel=f"units from {day(top['first_date'].iloc[0])} to {day(top['last_date'].iloc[0])}",
+        ylabel="item",
+    )
+    ax.grid(visible=True, axis="x")
+    ax.grid(visible=False, axis="y")
+    best = top.iloc[-1]
+    return Finding(
+        reading=f"The forecasts of {plural(len(forecasts), 'item')} add up to "
+        f"{plural(round(forecasts['forecast'].sum()), 'unit')}. "
+        f"Item {escape_markdown(best['itemid'])} leads with {best['forecast']:.1f} units, in four weeks of "
+        "five "
+        f"between {best['low_80']} and {best['high_80']}.",
+        figure=fig,
+        caption="Forecasts (dots) and 80 % intervals (bars) of the items with the highest forecasts.",
+        alt=f"Dot plot of the items with the highest forecasts; the first expects {best['forecast']:.1f} "
+        "units.",
+    )

@@ -1,0 +1,161 @@
+"""What cleaning did, told: the ledger as figures and sentences, and as facts."""
+
+import ibis
+import pandas as pd
+from ibis.backends.duckdb import Backend
+
+from smartrocket import figures
+from smartrocket.findings import Finding, escape_markdown
+from smartrocket.wording import joined, number, percent, plural
+from smartrocket.workspace import Workspace
+
+
+def read_events(ledger: pd.DataFrame, transactions: dict[str, int]) -> Finding:
+    """Say which events were kept and dropped, and what is odd about transaction ids."""
+    total, kept = int(ledger.rows.sum()), count_kept(ledger)
+    dropped = ledger[ledger.outcome != "kept"]
+    reasons = [f"{number(row.rows)} as *{row.outcome}*" for row in dropped.itertuples()]
+    reading = f"Of {plural(total, 'row')}, {number(kept)} were kept ({percent(kept / total, 2)})"
+    reading += f" and {number(total - kept)} dropped: {joined(reasons)}." if reasons else "; none was dropped."
+    without, stray = transactions["transactions_without_id"], transactions["ids_without_transaction"]
+    if without or stray:
+        reading += (
+            f" Transaction ids are not all in order: {plural(without, 'sale')} without an id (kept, a sale is a sale) "
+            f"and {plural(stray, 'id')} on an event that is no sale (the event kept, the id removed)."
+        )
+    else:
+        reading += " Transaction ids stand on every sale and on nothing else."
+    return Finding(reading)
+
+
+def count_kept(ledger: pd.DataFrame) -> int:
+    """Return the rows of a ledger that were kept."""
+    return int(ledger.rows[ledger.outcome == "kept"].sum())
+
+
+def read_bots(bots: pd.DataFrame, events: int, limit: int) -> Finding:
+    """Say what a bot rule with this limit would drop."""
+    if bots.empty:
+        return Finding(f"No visitor has more than {number(limit)} events on one day: the rule would change nothing.")
+    lost = int(bots.events.sum())
+    return Finding(
+        f"{plural(len(bots), 'visitor')} went beyond {number(limit)} events on one day, at most "
+        f"{number(bots.busiest_day.max())}. Dropping them would remove {number(lost)} events, "
+        f"{percent(lost / events)} of the log."
+    )
+
+
+def read_properties(
+    ledger: pd.DataFrame,
+    properties: pd.DataFrame,
+    rows: dict[str, int],
+    events: ibis.Table,
+    connection: Backend,
+    workspace: Workspace,
+) -> Finding:
+    """Say what the property snapshots became, and for which share of the events they hold."""
+    total = int(ledger.rows.sum())
+    if total == 0:
+        return Finding(
+            "This shop has no item properties. Prices, categories of items and availability are left out of the "
+            "whole report; everything that needs only the click log is there."
+        )
+    histories = connection.read_parquet(workspace.path("interim/item_categories.parquet"))
+    first = histories.aggregate(first=histories.valid_from.min()).to_pandas()["first"].iloc[0]
+    covered = events.mutate(known=events.itemid.isin(histories.itemid), early=events.timestamp < ibis.literal(first))
+    shares = covered.aggregate(known=covered.known.mean(), early=covered.early.mean()).to_pandas().iloc[0]
+    reading = (
+        f"The {number(total)} snapshots name {plural(len(properties), 'property', 'properties')}; "
+        f"{number(count_kept(ledger))} of them are of the three properties in use. They make "
+        f"{plural(rows['item_categories'], 'stretch', 'stretches')} of a category, {number(rows['item_prices'])} of a "
+        f"price and {number(rows['item_availability'])} of an availability. "
+        f"{percent(shares['known'])} of the events are of an item whose category is known at some time."
+    )
+    if shares["early"] > 0:
+        reading += (
+            f" The first snapshot is of {first:%d %B %Y}: {percent(shares['early'])} of the events happened before it. "
+            "For those days the features of the models say *unknown*; nothing is carried back."
+        )
+    return Finding(reading)
+
+
+def draw_tree(categories: pd.DataFrame, faults: dict[str, int]) -> Finding:
+    """Draw the categories by level, and say what was wrong with the tree."""
+    if categories.empty:
+        return Finding("This shop has no category tree. Categories, where items name one, are taken without levels.")
+    levels = categories.level.value_counts().sort_index()
+    roots, deepest = int(levels.iloc[0]), int(levels.index.max())
+    figure, axes = figures.canvas(8, 2.8)
+    bars = axes.bar(levels.index.astype(str), levels.to_numpy(), color=figures.PALETTE[0])
+    axes.bar_label(bars, fmt="{:,.0f}", color=figures.MUTED)
+    axes.set(xlabel="level (0 = root)", ylabel="categories")
+    fullest = int(levels.idxmax())
+    faulty = (
+        f"{plural(faults['orphans'], 'orphan')} and {plural(faults['cycles'], 'circle')} were found and mended as said."
+        if any(faults.values())
+        else "It has neither orphans nor circles."
+    )
+    return Finding(
+        figure=figure,
+        caption=f"Categories by level of the tree: {number(len(categories))} in all.",
+        alt=f"Bars by level: the fullest level is {fullest} with {number(levels.max())} categories.",
+        reading=f"The tree has {plural(len(categories), 'category', 'categories')} under {plural(roots, 'root')}, "
+        f"down to level {deepest}; level {fullest} holds most of them ({number(levels.max())}). {faulty}",
+    )
+
+
+def make_frame_ledger(judged: pd.DataFrame, file: str) -> pd.DataFrame:
+    """Account for the rows of a judged frame, as `cleaning.make_ledger` does for a table."""
+    counts = judged.reason.fillna("kept").value_counts().rename_axis("outcome").reset_index(name="rows")
+    counts.insert(0, "file", file)
+    return counts.sort_values("outcome", key=lambda names: names != "kept", kind="stable", ignore_index=True)
+
+
+def draw_ledger(books: pd.DataFrame) -> Finding:
+    """Draw what became of each file's rows, as shares, and say that the books balance."""
+    totals = books.groupby("file", sort=False).rows.sum()
+    outcomes = list(dict.fromkeys(books.outcome))
+    figure, axes = figures.canvas(8, 1.2 + 0.55 * len(totals))
+    left = pd.Series(0.0, index=totals.index)
+    for outcome, colour in zip(outcomes, figures.PALETTE * len(outcomes), strict=False):
+        rows = books[books.outcome == outcome].set_index("file").rows.reindex(totals.index, fill_value=0)
+        share = 100 * rows / totals
+        axes.barh(totals.index, share, left=left, color=colour, label=outcome)
+        left += share
+    axes.invert_yaxis()
+    axes.grid(visible=False)
+    axes.set(xlabel="share of the file's rows (%)", xlim=(0, 100))
+    figure.legend(loc="outside lower left", ncols=3)
+    parts = [
+        f"{escape_markdown(file)}: {number(total)} in = {number(count_kept(books[books.file == file]))} kept + "
+        f"{number(total - count_kept(books[books.file == file]))} not used"
+        for file, total in totals.items()
+    ]
+    return Finding(
+        figure=figure,
+        caption="What became of the rows of each file.",
+        alt="Stacked bars of kept and dropped shares. " + "; ".join(parts),
+        reading=f"The books balance. {'; '.join(parts)}.",
+    )
+
+
+def list_facts(
+    books: pd.DataFrame, bots: pd.DataFrame, categories: pd.DataFrame, faults: dict[str, int], rows: dict[str, int]
+) -> dict[str, tuple[int, str]]:
+    """Return the notebook's facts: name -> (value, unit)."""
+    facts: dict[str, tuple[int, str]] = {}
+    for file, ledger in books.groupby("file", sort=False):
+        name = str(file).replace(" ", "_")
+        facts[f"{name}_rows_in"] = (int(ledger.rows.sum()), "rows")
+        facts[f"{name}_rows_kept"] = (count_kept(ledger), "rows")
+        facts[f"{name}_rows_dropped"] = (int(ledger.rows.sum()) - count_kept(ledger), "rows")
+    events = books[books.file == "events"].set_index("outcome").rows
+    facts["events_duplicates_dropped"] = (int(events.get("exact duplicate", 0)), "rows")
+    facts["bot_visitors"] = (len(bots), "visitors")
+    facts["bot_events"] = (int(bots.events.sum()), "events")
+    facts["categories"] = (len(categories), "categories")
+    facts["category_roots"] = (int((categories.level == 0).sum()), "categories")
+    facts["category_orphans"] = (faults["orphans"], "categories")
+    facts["category_circles"] = (faults["cycles"], "circles")
+    facts |= {f"{name}_rows": (count, "rows") for name, count in rows.items()}
+    return facts

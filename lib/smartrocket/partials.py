@@ -1,0 +1,359 @@
+"""The parts of pages that depend on the run: banner, key metrics, tables of models, provenance."""
+
+import html
+import json
+import re
+from collections.abc import Callable
+
+import pandas as pd
+
+from smartrocket.findings import escape_markdown
+from smartrocket.summary import METRICS, QUESTIONS, Question, Run, Score, judge
+from smartrocket.tables import table
+from smartrocket.wording import joined, number, percent, plural
+
+DAYS_OF_TWO_YEARS = 730
+
+
+def write_parts(run: Run, shop: dict, manifests: list[dict]) -> dict[str, str]:
+    """Return the parts of the pages: name -> Markdown.
+
+    `shop` is the content of shop.json, `manifests` has the one of each notebook, in their order.
+    """
+    return {
+        "banner": write_banner(shop),
+        "shop": write_shop(run, shop),
+        "rhythm": write_rhythm(run),
+        "attention": write_attention(run),
+        "metrics": write_metrics(run),
+        "unknowns": write_unknowns(run, shop),
+        "forecast_models": write_models(run, "forecast"),
+        "recommendation_models": write_models(run, "recommendation"),
+        "built_from": write_built_from(shop, manifests),
+        "provenance_notebooks": write_notebooks(manifests),
+        "provenance_inputs": write_inputs(manifests),
+        "provenance_parameters": write_parameters(manifests),
+        "provenance_packages": write_packages(manifests),
+    }
+
+
+def raw_html(text: str) -> str:
+    """Wrap HTML so that both renderers pass it through as it is."""
+    longest = max((len(run) for run in re.findall("`+", text)), default=2)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{{=html}}\n{text.strip()}\n{fence}\n"
+
+
+# ---------------------------------------------------------------- the shop
+
+
+def list_left_out(shop: dict) -> list[str]:
+    """Name what the report leaves out because the shop's files do not hold it."""
+    left_out = []
+    if not shop["has_properties"]:
+        left_out += ["prices", "availability", "categories of items"]
+    if not shop["has_category_tree"]:
+        left_out.append("category tree")
+    return left_out
+
+
+def write_banner(shop: dict) -> str:
+    """Return the callout that stands below every title: whose log this is, and what is left out."""
+    if shop["generated"]:
+        title = "This report is built on a generated shop"
+        text = (
+            "A program made up every visitor, item and purchase in it, so that the report can be built "
+            "without any data. Nothing here is a finding about a real shop. "
+            "`make report SHOP=folder` builds it for yours."
+        )
+    else:
+        title = f"This is the report of {html.escape(shop['title'])}"
+        left_out = list_left_out(shop)
+        text = "Every number in it is computed from this shop's log."
+        if left_out:
+            text += (
+                f" Its files hold no {' and no '.join(left_out)}, so the report leaves out what needs them."
+            )
+    return f'::: {{.callout-note .banner title="{title}"}}\n\n{text}\n\n:::\n'
+
+
+def write_shop(run: Run, shop: dict) -> str:
+    """Return the paragraph that says how large the log is."""
+    events, visitors, days = (run.fact("01_eda", name) for name in ("rows_events", "visitors", "days"))
+    if None in (events, visitors, days):
+        return "The size of this log is not known.\n"
+    text = (
+        f"The log of {escape_markdown(shop['title'])} has {plural(events, 'row')} "
+        f"of {plural(visitors, 'visitor')} on {plural(days, 'day')}."
+    )
+    items, sold = run.fact("01_eda", "items"), run.fact("01_eda", "items_sold")
+    if None not in (items, sold):
+        text += f" They looked at {plural(items, 'item')}; {number(sold)} of these were sold."
+    buyers, share = run.fact("01_eda", "buyers"), run.fact("01_eda", "conversion_visitors")
+    if None not in (buyers, share):
+        text += f" {plural(buyers, 'visitor')} bought something, {percent(share, 2)} of all."
+    return f"{text}\n"
+
+
+def write_rhythm(run: Run) -> str:
+    """Return the sentence about the busiest hour and weekday."""
+    hour, weekday, zone = (run.fact("01_eda", name) for name in ("peak_hour", "peak_weekday", "time_zone"))
+    if hour is None:
+        return "The log is too short to show a rhythm.\n"
+    text = f"Most happens in the hour from {hour}:00"
+    if weekday is not None:
+        text += f", and {weekday} is the busiest day of the week"
+    return f"{text}. Times are in the time zone {escape_markdown(zone or 'UTC')}.\n"
+
+
+def write_attention(run: Run) -> str:
+    """Return the sentences about how unevenly attention is spread over items and visits."""
+    sentences = []
+    top = run.fact("01_eda", "top_decile_share")
+    if top is not None:
+        sentences.append(f"The busiest tenth of the items gets {percent(top)} of all events.")
+    single = run.fact("01_eda", "sessions_single_event")
+    if single is not None:
+        sentences.append(
+            f"{percent(single)} of the [sessions](/chapters/glossary.qmd#session) are a single event."
+        )
+    repeats = run.fact("01_eda", "immediate_repeat_share")
+    if repeats is not None:
+        sentences.append(f"After a view, {percent(repeats)} of the next views are of the same item again.")
+    return " ".join(sentences or ["How attention is spread over the items is not known."]) + "\n"
+
+
+def write_unknowns(run: Run, shop: dict) -> str:
+    """Return the list of what this report does not know."""
+    points = []
+    left_out = list_left_out(shop)
+    if shop["generated"]:
+        points.append("Whether any of this holds for a real shop. The log is made up, habits included.")
+    elif left_out:
+        points.append(f"What {joined(left_out)} would add. This shop's files do not hold them.")
+    days = run.fact("01_eda", "days")
+    if days is not None and days < DAYS_OF_TWO_YEARS:
+        points.append(
+            f"How sales change over a year. The log covers {plural(days, 'day')}; "
+            f"a yearly season takes two years to see."
+        )
+    if judge(run, "forecast").outcome == "unknown":
+        points.append(
+            "Whether a trained model forecasts sales better than a simple rule. The log is too small."
+        )
+    if judge(run, "recommendation").outcome == "unknown":
+        points.append(
+            "Whether a trained model suggests items better than a simple rule. The log is too small."
+        )
+    points += [
+        "Whether suggestions would change what visitors do. A log shows what they did without them. "
+        "Only an experiment with real visitors can tell.",
+        "What could have been sold. An item that was out of stock looks like one that nobody wanted.",
+    ]
+    return "\n".join(f"- {point}" for point in points) + "\n"
+
+
+# ---------------------------------------------------------------- key metrics
+
+
+def write_metrics(run: Run) -> str:
+    """Return the cards of the key metrics, each with its interval or what it is measured against."""
+    events, visitors = run.fact("01_eda", "rows_events"), run.fact("01_eda", "visitors")
+    buyers, share = run.fact("01_eda", "buyers"), run.fact("01_eda", "conversion_visitors")
+    cards = []
+    if None not in (events, visitors):
+        cards.append(("Rows in the log", number(events), f"by {plural(visitors, 'visitor')}", ""))
+    if None not in (buyers, share):
+        cards.append(("Visitors who buy", percent(share, 2), plural(buyers, "buyer"), ""))
+    cards += [forecast_card(run), recommendation_card(run)]
+    items = "".join(
+        f'<div class="metric {tone}"><dt>{html.escape(label)}</dt><dd class="value">{html.escape(value)}</dd>'
+        f'<dd class="note">{html.escape(note)}</dd></div>'
+        for label, value, note, tone in cards
+    )
+    return raw_html(f'<dl class="metrics">{items}</dl>')
+
+
+def forecast_card(run: Run) -> tuple[str, str, str, str]:
+    """Return label, value, note and tone of the card about the sales forecast."""
+    label, verdict = "Forecast misfit against the best simple rule", judge(run, "forecast")
+    if verdict.outcome == "unknown" or verdict.gain is None:
+        return label, "not known", "too few sales for a comparison", ""
+    note = f"{verdict.ours.model} against {verdict.baseline.model}"
+    if verdict.gain.has_interval:
+        note += f"; 95 % interval {signed(-verdict.gain.high)} to {signed(-verdict.gain.low)}"
+    return label, signed(-verdict.gain.value), note, "good" if verdict.outcome == "better" else ""
+
+
+def signed(share: float) -> str:
+    """Write a change with its sign: -0.034 -> "−3.4 %"."""
+    return f"{100 * share:+.1f} %".replace("-", "−")
+
+
+def recommendation_card(run: Run) -> tuple[str, str, str, str]:
+    """Return label, value, note and tone of the card about recommendations."""
+    label, verdict = "Next item among 20 suggestions", judge(run, "recommendation")
+    if verdict.ours is None or verdict.baseline is None:
+        return label, "not known", "too few sessions for a test", ""
+    metric, ours, baseline = verdict.metric, verdict.ours, verdict.baseline
+    note = f"{ours.model}; best simple rule {metric.write(baseline.value)}"
+    if ours.has_interval:
+        note += f"; 95 % interval {metric.write(ours.low)} to {metric.write(ours.high)}"
+    return label, metric.write(ours.value), note, "good" if verdict.outcome == "better" else ""
+
+
+# ---------------------------------------------------------------- tables of models
+
+
+def write_models(run: Run, task: str) -> str:
+    """Return the tables of all models of a task, one for each level, the level that decides first."""
+    tables = [models_table(run, QUESTIONS[task], level) for level in run.levels(task)]
+    if not any(tables):
+        return "There is too little data in this log to score any model.\n"
+    return "\n".join(raw_html(text) for text in tables if text)
+
+
+def models_table(run: Run, question: Question, level: str) -> str:
+    """Return the HTML table of one task and level: a row for each model, the best first, intervals drawn.
+
+    Empty where no model has a score at this level.
+    """
+    columns = question.columns if level == question.level else question.columns_elsewhere
+    scored = {name: run.scores(question.task, level, name) for name in columns}
+    main, *others = [name for name in columns if scored[name]] or [None]
+    if main is None:
+        return ""
+    scores, metric = scored[main], METRICS[main]
+    reference = next((score.value for score in scores if not question.is_ours(score.model)), None)
+    draw = interval_drawer(scores, reference)
+    heading = (
+        f'<th scope="col">Model</th><th scope="col" class="number">{html.escape(metric.heading)}</th>'
+        '<th scope="col" colspan="2">95 % interval</th>'
+        + "".join(
+            f'<th scope="col" class="number">{html.escape(METRICS[name].heading)}</th>' for name in others
+        )
+    )
+    rows = []
+    for place, score in enumerate(scores):
+        ends = f"{metric.write(score.low)} to {metric.write(score.high)}" if score.has_interval else "–"
+        rest = [
+            next(
+                (METRICS[name].write(other.value) for other in scored[name] if other.model == score.model),
+                "–",
+            )
+            for name in others
+        ]
+        marks = [("own", question.is_ours(score.model)), ("highlight", place == 0)]
+        kinds = " ".join(name for name, holds in marks if holds)
+        opening = f'<tr class="{kinds}">' if kinds else "<tr>"
+        rows.append(
+            f'{opening}<th scope="row">{html.escape(score.model)}</th>'
+            f'<td class="number">{metric.write(score.value)}</td><td class="number">{ends}</td>'
+            f'<td class="interval" aria-hidden="true">{draw(score)}</td>'
+            + "".join(f'<td class="number">{text}</td>' for text in rest)
+            + "</tr>"
+        )
+    where = "" if level == "all" else f" at the {level} level"
+    caption = f"{metric.heading}{where}: {metric.meaning}."
+    return (
+        '<div class="table-responsive"><table class="table table-sm report-table models">'
+        f"<caption>{html.escape(caption)}</caption><thead><tr>{heading}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )
+
+
+def interval_drawer(scores: list[Score], reference: float | None) -> Callable[[Score], str]:
+    """Return a function that draws a score and its interval on a scale shared by `scores`, as SVG.
+
+    The upright line is `reference`, the strongest baseline.
+    """
+    ends = [end for score in scores for end in (score.low, score.value, score.high) if end is not None]
+    # One hopeless model would squeeze all others together: the scale ends at three times the usual distance.
+    middle = sorted(score.value for score in scores)[len(scores) // 2]
+    spread = sorted(abs(score.value - middle) for score in scores)[len(scores) // 2] or abs(middle) or 1
+    first, last = max(min(ends), middle - 3 * spread), min(max(ends), middle + 3 * spread)
+
+    def place(value: float) -> float:
+        share = (value - first) / (last - first) if last > first else 0.5
+        return round(5 + 86 * min(max(share, 0), 1), 1)
+
+    def draw(score: Score) -> str:
+        marks = []
+        if reference is not None:
+            at = place(reference)
+            marks.append(f'<line class="reference" x1="{at}" x2="{at}" y1="-4" y2="20"/>')
+        if score.has_interval:
+            marks.append(f'<line x1="{place(score.low)}" x2="{place(score.high)}" y1="8" y2="8"/>')
+        marks.append(f'<circle cx="{place(score.value)}" cy="8" r="3.6"/>')
+        return f'<svg viewBox="0 0 96 16">{"".join(marks)}</svg>'
+
+    return draw
+
+
+# ---------------------------------------------------------------- provenance
+
+
+def write_built_from(shop: dict, manifests: list[dict]) -> str:
+    """Return the lines that say what the report was built from and how to build it again."""
+    files = [f"`{path.removeprefix('raw/')}`" for path in list_raw_files(manifests)]
+    commit = manifests[0].get("commit")
+    version = f" with the code of commit `{commit[:10]}`" if commit else ""
+    minutes = sum(manifest["seconds"] for manifest in manifests) / 60
+    return (
+        f"This report was built from {joined(files)}{version}, in {number(minutes, 1)} minutes of computing. "
+        f"The command `{shop['command'].replace('`', '')}` builds it again. "
+        f"[Provenance](/chapters/provenance.qmd) has the fingerprints, parameters and versions.\n"
+    )
+
+
+def list_raw_files(manifests: list[dict]) -> dict[str, str]:
+    """Return path -> SHA-256 of the raw files that went in."""
+    return {
+        path: digest
+        for manifest in manifests
+        for path, digest in manifest["inputs"].items()
+        if path.startswith("raw/")
+    }
+
+
+def write_notebooks(manifests: list[dict]) -> str:
+    """Return the table of the notebooks: time and memory."""
+    frame = pd.DataFrame(
+        {
+            "Notebook": [manifest["notebook"] for manifest in manifests],
+            "Seconds": [float(manifest["seconds"]) for manifest in manifests],
+            "Peak memory, MB": [float(manifest["peak_megabytes"]) for manifest in manifests],
+        }
+    )
+    formats = {"Seconds": ",.1f", "Peak memory, MB": ",.0f"}
+    return raw_html(table(frame, caption="What each notebook took in this run", formats=formats).data)
+
+
+def write_inputs(manifests: list[dict]) -> str:
+    """Return the table of the raw files and their SHA-256."""
+    files = list_raw_files(manifests)
+    names = [path.removeprefix("raw/") for path in files]
+    frame = pd.DataFrame({"File": names, "SHA-256 of its content": list(files.values())})
+    return raw_html(table(frame, caption="The raw files").data)
+
+
+def write_parameters(manifests: list[dict]) -> str:
+    """Return the parameters of each notebook, folded."""
+    folds = []
+    for manifest in manifests:
+        values = {
+            name: json.dumps(value, ensure_ascii=False) for name, value in manifest["parameters"].items()
+        }
+        frame = pd.DataFrame({"Parameter": list(values), "Value": list(values.values())})
+        name = html.escape(manifest["notebook"])
+        body = table(frame, caption=f"Parameters of {manifest['notebook']}").data
+        folds.append(f'<details class="more"><summary>{name}</summary>{body}</details>')
+    return raw_html("".join(folds))
+
+
+def write_packages(manifests: list[dict]) -> str:
+    """Return the table of the packages and their versions."""
+    versions = {name: version for manifest in manifests for name, version in manifest["packages"].items()}
+    rows = [("Python", manifests[0]["python"]), *sorted(versions.items(), key=lambda row: row[0].lower())]
+    frame = pd.DataFrame(rows, columns=["Package", "Version"])
+    return raw_html(table(frame, caption="What computed this report").data)

@@ -1,0 +1,188 @@
+"""What comes before the first notebook: check the profile and the raw files, and note what each stage depends on.
+
+Everything here is written only where it changed, so that make sees by the files' times what is stale.
+"""
+
+import ast
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import nbformat
+import yaml
+
+from smartrocket.errors import InputError
+from smartrocket.files import ROOT, read_json, remove, replacing, write_if_changed, write_json
+from smartrocket.generator import generate
+from smartrocket.profiles import NOTEBOOKS, Profile, load_profile, resolve
+from smartrocket.rawfiles import RawFiles, check_events
+
+LIBRARY = Path(__file__).parent
+
+
+def prepare(name: str, shop: str | None = None) -> None:
+    """Check a profile and its raw files, and write what the notebooks start from.
+
+    `shop` is the folder of a shop's files (profile own_shop). Writes into `build/<name>/`: params/<notebook>.yaml,
+    inputs/<notebook>.json, inputs/publish.json, shop.json and, for a generated shop, raw/. Raises InputError for
+    anything wrong, before anything runs.
+    """
+    profile = load_profile(name)
+    build = ROOT / "build" / name
+    if shop is not None:
+        link_shop(build, Path(shop))
+    if profile.shop.generate is not None:
+        generate_once(profile, build)
+    title = profile.shop.title or name_shop(build)
+    parameters = resolve(profile, name, title)
+    raw = RawFiles.describe(parameters["01_eda"]["raw"])
+    check_events(raw)
+    for notebook, values in parameters.items():
+        check_parameters(notebook, values)
+        write_if_changed(build / "params" / f"{notebook}.yaml", yaml.safe_dump(values, sort_keys=False))
+        code = hash_modules(find_modules(read_code(notebook)))
+        inputs = {"modules": code, "parameters": values}
+        if notebook == "01_eda":
+            inputs["raw"] = fingerprint(raw)
+        write_if_changed(build / "inputs" / f"{notebook}.json", dump(inputs))
+    describe_shop(profile, name, title, raw, build)
+    publishing = hash_modules(find_modules("from smartrocket import publishing"))
+    site = {"profile": name, "modules": publishing, "renderer": shutil.which("quarto") or "fallback"}
+    # One file for all profiles: the site is the report of one shop, and another shop's report replaces it.
+    write_if_changed(ROOT / "build" / "site.json", dump(site))
+
+
+def dump(value: object) -> str:
+    """Return JSON text, the same for equal values."""
+    return json.dumps(value, indent=1, sort_keys=True) + "\n"
+
+
+def link_shop(build: Path, folder: Path) -> None:
+    """Make `raw` in the build folder point at the shop's own folder, so that no path of it enters the report.
+
+    Raises InputError when the folder does not exist.
+    """
+    if not folder.is_dir():
+        raise InputError(f"SHOP={folder} is not a folder: give the folder that holds the shop's events.csv.")
+    link = build / "raw"
+    build.mkdir(parents=True, exist_ok=True)
+    if not link.is_symlink() or link.resolve() != folder.resolve():
+        remove(link)
+        link.symlink_to(folder.resolve(), target_is_directory=True)
+
+
+def name_shop(build: Path) -> str:
+    """Name a shop after the folder of its files."""
+    raw = build / "raw"
+    return raw.resolve().name if raw.is_symlink() else build.name
+
+
+def generate_once(profile: Profile, build: Path) -> None:
+    """Generate the shop of a profile where its design, or the generator, has changed."""
+    design = {
+        "design": profile.shop.generate.model_dump(mode="json"),
+        "modules": hash_modules({"generator"}),
+    }
+    raw = build / "raw"
+    made = build / "design.json"
+    if made.exists() and read_json(made) == design and (raw / "events.csv").exists():
+        return
+    made.unlink(missing_ok=True)
+    rows = generate(profile.shop.generate, raw)
+    write_json(made, design)
+    print(f"generated the {build.name} shop: {', '.join(f'{count:,} {file}' for file, count in rows.items())}", flush=True)
+
+
+def check_parameters(notebook: str, values: dict) -> None:
+    """Make sure that the notebook's `parameters` cell names exactly these parameters.
+
+    papermill only warns of a parameter that a notebook does not know. Raises InputError.
+    """
+    cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
+    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    if len(tagged) != 1:
+        raise InputError(f"notebooks/{notebook}.ipynb must have one cell tagged 'parameters', not {len(tagged)}.")
+    declared = {
+        target.id
+        for statement in ast.parse(tagged[0]).body
+        if isinstance(statement, ast.Assign)
+        for target in statement.targets
+        if isinstance(target, ast.Name)
+    }
+    for name in sorted(declared ^ set(values)):
+        where = "the profile does not give it" if name in declared else "its parameters cell does not have it"
+        raise InputError(f"notebooks/{notebook}.ipynb: parameter {name!r}: {where}; make them agree.")
+
+
+def read_code(notebook: str) -> str:
+    """Return the code of a notebook as one text."""
+    cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
+    return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+
+
+def find_modules(code: str) -> set[str]:
+    """Name the library's modules that some code imports, directly or through other modules."""
+    found: set[str] = set()
+    waiting = list(imported(code))
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += imported((LIBRARY / f"{name}.py").read_text(encoding="utf-8"))
+    return found
+
+
+def imported(code: str) -> set[str]:
+    """Name the library's modules that some code imports itself."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.ImportFrom) and node.module == "smartrocket":
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("smartrocket."):
+            names.add(node.module.split(".")[1])
+    return names
+
+
+def hash_modules(names: set[str]) -> dict[str, str]:
+    """Return the SHA-256 of each named module of the library."""
+    return {name: hash_file(LIBRARY / f"{name}.py") for name in sorted(names)}
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def fingerprint(raw: RawFiles) -> list[list]:
+    """Return name, size and time of change of each raw file: enough to see that one was changed."""
+    stats = [(path.name, path.stat()) for path in raw.present()]
+    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+
+
+def describe_shop(profile: Profile, name: str, title: str, raw: RawFiles, build: Path) -> None:
+    """Write shop.json: what the report must know of the shop before it reads any result."""
+    command = "make report"
+    if name == "own_shop":
+        command += f" SHOP={raw.folder.resolve().name}"
+    elif name != "sample":
+        command += f" PROFILE={name}"
+    shop = {
+        "profile": name,
+        "title": title,
+        "generated": profile.shop.generate is not None,
+        "has_properties": bool(raw.properties_paths()),
+        "has_category_tree": raw.category_tree_path() is not None,
+        "command": command,
+    }
+    write_if_changed(build / "shop.json", dump(shop))
+
+
+def copy_lab(name: str) -> None:
+    """Copy a finished build to `build/lab/`, where notebooks opened by hand read and write.
+
+    So whatever is tried there, the report and its results stay what make built.
+    """
+    with replacing(ROOT / "build" / "lab") as lab:
+        shutil.copytree(ROOT / "build" / name, lab, symlinks=True)

@@ -1,0 +1,358 @@
+"""Profiles: one YAML file a shop in `params/`, strictly checked, resolved into each notebook's parameters."""
+
+import difflib
+import re
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import available_timezones
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from smartrocket.errors import InputError
+from smartrocket.files import ROOT
+from smartrocket.generator import ShopDesign
+
+
+PARAMS = ROOT / "params"
+
+
+class Strict(BaseModel):
+    """A section of a profile: an unknown key or a value of another type is an error."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+
+
+def known_time_zone(name: str) -> str:
+    """Return the name of a time zone, if the time zone database has it. Raises ValueError otherwise."""
+    if name not in available_timezones():
+        nearest = difflib.get_close_matches(name, available_timezones(), n=1)
+        raise ValueError(f"no such time zone{f', did you mean {nearest[0]!r}' if nearest else ''}")
+    return name
+
+
+Moment = date | datetime
+Count = Annotated[int, Field(ge=1)]
+Positive = Annotated[float, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Column = Literal["timestamp", "visitorid", "event", "itemid", "transactionid"]
+EventType = Literal["view", "addtocart", "removefromcart", "transaction"]
+
+
+class Choices(Strict):
+    """Some of a list of values, in a search space."""
+
+    choices: list[str | int | float | bool]
+
+
+class Range(Strict):
+    """A range of numbers, in a search space; `log`: equally likely by ratio."""
+
+    low: float
+    high: float
+    log: bool = False
+    integer: bool = False
+    step: Positive | None = None
+
+
+Interval = Choices | Range
+Value = str | int | float | bool
+# Names that the libraries know. LightGBM would drop a misspelt one in silence.
+BoostingName = Literal[
+    "objective",
+    "tweedie_variance_power",
+    "learning_rate",
+    "num_leaves",
+    "max_depth",
+    "min_data_in_leaf",
+    "feature_fraction",
+    "bagging_fraction",
+    "bagging_freq",
+    "lambda_l1",
+    "lambda_l2",
+    "max_bin",
+]
+NetworkName = Literal[
+    "units",
+    "tied",
+    "loss",
+    "epochs",
+    "batch_clicks",
+    "longest_session",
+    "learning_rate",
+    "final_rate",
+    "momentum",
+    "embedding_dropout",
+    "hidden_dropout",
+    "negatives",
+    "sampling_power",
+    "logq",
+    "bpr_regularisation",
+    "elu",
+]
+
+
+class Shop(Strict):
+    """What the report calls the shop, and whether the library makes it up."""
+
+    title: str | None
+    generate: ShopDesign | None
+
+
+class Raw(Strict):
+    """Where the raw files lie and how they name their columns."""
+
+    folder: str | None
+    events: str
+    properties: list[str]
+    category_tree: str
+    columns: dict[Column, str]
+
+
+class Shared(Strict):
+    """What several notebooks use."""
+
+    seed: Annotated[int, Field(ge=0)]
+    threads: Count
+    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB)$")]
+    time_zone: Annotated[str, AfterValidator(known_time_zone)]
+    session_gap_minutes: Count
+    horizon_days: Annotated[int, Field(ge=1, le=28)]
+    price_property: str
+
+
+class Eda(Strict):
+    """Notebook 01 takes shared parameters only."""
+
+
+class Cleaning(Strict):
+    """Notebook 02."""
+
+    category_property: str
+    availability_property: str
+    window_start: Moment | None
+    window_end: Moment | None
+    bot_events_per_day: Count | None
+
+
+class Features(Strict):
+    """Notebook 03."""
+
+    panel_entry_events: Annotated[list[EventType], Field(min_length=1)]
+    sequence_gap_minutes: Count
+    min_session_length: Annotated[int, Field(ge=2)]
+    min_item_support: Count
+    test_days: Count
+    related_half_life_days: Positive
+    related_items: Count
+
+
+class ForecastBaseline(Strict):
+    """Notebook 04."""
+
+    test_weeks: Count
+    check_weeks: Count
+    train_stride_days: Count
+    average_days: Count
+    min_test_units: Count
+    resamples: Count
+    trees: Count
+    patience: Count
+    boosting: dict[BoostingName, Value]
+
+
+class ForecastTuning(Strict):
+    """Notebook 05."""
+
+    trials: Count
+    timeout_seconds: Positive | None
+    folds: Count
+    fold_days: Count
+    train_stride_days: Count
+    final_stride_days: Count
+    trees: Count
+    patience: Count
+    search_space: dict[BoostingName, Interval]
+
+
+class Gru4recBaseline(Strict):
+    """Notebook 06."""
+
+    network: dict[NetworkName, Value]
+    recent_days: Count
+    examples: Count
+    min_test_clicks: Count
+    hit_rate_ceiling: Share
+    ratio_ceiling: Share
+    stop_when_implausible: bool
+    device: Literal["cpu", "cuda"]
+
+
+class Gru4recTuning(Strict):
+    """Notebook 07."""
+
+    search_space: dict[NetworkName, Interval]
+    trials: Count
+    search_epochs: Count
+    search_share: Share
+    search_clicks: Count
+    validation_days: Count
+    timeout_seconds: Positive | None
+    min_test_clicks: Count
+    hit_rate_ceiling: Share
+    ratio_ceiling: Share
+    stop_when_implausible: bool
+    device: Literal["cpu", "cuda"]
+
+
+class Profile(Strict):
+    """A whole profile: params/defaults.yaml with what the profile's own file changes."""
+
+    shop: Shop
+    raw: Raw
+    shared: Shared
+    eda: Eda = Field(alias="01_eda")
+    cleaning: Cleaning = Field(alias="02_cleaning")
+    features: Features = Field(alias="03_features")
+    forecast_baseline: ForecastBaseline = Field(alias="04_forecast_lightgbm")
+    forecast_tuning: ForecastTuning = Field(alias="05_forecast_tuning")
+    gru4rec_baseline: Gru4recBaseline = Field(alias="06_gru4rec_baseline")
+    gru4rec_tuning: Gru4recTuning = Field(alias="07_gru4rec_tuning")
+
+
+# The shared parameters that each notebook takes beside its own.
+NOTEBOOKS = {
+    "01_eda": ["time_zone", "session_gap_minutes", "price_property", "memory_limit", "threads"],
+    "02_cleaning": ["price_property", "memory_limit", "threads"],
+    "03_features": ["session_gap_minutes", "horizon_days", "memory_limit", "threads"],
+    "04_forecast_lightgbm": ["seed", "threads"],
+    "05_forecast_tuning": ["seed", "threads"],
+    "06_gru4rec_baseline": ["seed", "threads"],
+    "07_gru4rec_tuning": ["seed", "threads"],
+}
+
+
+SECTIONS = {field.alias or name for name, field in Profile.model_fields.items()}
+
+
+class UniqueKeyLoader(yaml.SafeLoader):
+    """YAML in which a key given twice is an error, not a silent override."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
+        """Build a mapping. Raises a YAML error for a key given twice."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for place, key in enumerate(keys):
+            if key in keys[:place]:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key {key!r} is given twice", node.value[place][0].start_mark
+                )
+        return super().construct_mapping(node, deep)
+
+
+def list_profiles() -> list[str]:
+    """Return the names of the profiles in `params/`."""
+    return sorted(path.stem for path in PARAMS.glob("*.yaml") if path.stem != "defaults")
+
+
+def load_profile(name: str) -> Profile:
+    """Read `params/defaults.yaml`, change it by `params/<name>.yaml`, and check the whole.
+
+    Raises InputError that names the file, the key and, for an unknown key, the nearest known one.
+    """
+    if name not in list_profiles():
+        nearest = difflib.get_close_matches(name, list_profiles(), n=1)
+        hint = f"did you mean {nearest[0]!r}? " if nearest else ""
+        raise InputError(f"there is no profile {name!r}: {hint}params/ has {', '.join(list_profiles())}.")
+    return check_profile(PARAMS / f"{name}.yaml")
+
+
+def check_profile(path: Path) -> Profile:
+    """Read one profile's file on top of the defaults, and check the whole, as `load_profile` does."""
+    content = read_yaml(path)
+    merged = read_yaml(PARAMS / "defaults.yaml")
+    for section, values in content.items():
+        if isinstance(values, dict) and isinstance(merged.get(section), dict):
+            merged[section] |= values
+        elif values is not None:
+            merged[section] = values
+    try:
+        return Profile.model_validate(merged)
+    except ValidationError as error:
+        problems = sorted({explain(problem, path, content) for problem in error.errors()})
+        raise InputError("\n".join(problems)) from None
+
+
+def read_yaml(path: Path) -> dict:
+    """Read a YAML file of sections. Raises InputError that names the file and the line."""
+    shown = name_file(path)
+    try:
+        content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{shown} is not a UTF-8 text file: save it as UTF-8.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        place = f", line {mark.line + 1}" if mark else ""
+        raise InputError(f"{shown}{place}: {getattr(error, 'problem', error)}; mend the YAML there.") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"{shown} must hold sections such as 'shared:', not {type(content).__name__}.")
+    return content
+
+
+def name_file(path: Path) -> str:
+    """Return a path as a user of the project writes it."""
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def explain(problem: dict, path: Path, content: dict) -> str:
+    """Say in one sentence what is wrong with a profile: file, key, and what to do."""
+    place = [part for part in problem["loc"] if is_key(part)]
+    own = content
+    for part in place[:2]:
+        own = own.get(part) if isinstance(own, dict) else None
+    shown = name_file(path if own is not None or place[0] not in SECTIONS else PARAMS / "defaults.yaml")
+    key = ".".join(map(str, place))
+    if problem["type"] == "extra_forbidden" or problem["loc"][-1] == "[key]":
+        known = list_keys(place[:-1]) or re.findall(r"'(.+?)'", problem.get("ctx", {}).get("expected", ""))
+        nearest = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.4)
+        where = f"under {'.'.join(map(str, place[:-1]))}" if place[:-1] else "at the top"
+        remedy = f"did you mean {nearest[0]!r}?" if nearest else f"known there: {', '.join(known) or 'nothing'}."
+        return f"{shown}: unknown key {str(place[-1])!r} {where}; {remedy}"
+    if problem["type"] == "missing":
+        return f"{shown}: {key} is missing; give it a value."
+    message = problem["msg"].removeprefix("Value error, ")
+    return f"{shown}: {key} is {problem['input']!r}; {message[0].lower()}{message[1:]}."
+
+
+def is_key(part: str | int) -> bool:
+    """Tell a key of the file from the marks that pydantic adds for the options of a union."""
+    marks = {"[key]", "Choices", "Range", "str", "int", "float", "bool", "date", "datetime"}
+    return isinstance(part, int) or part not in marks
+
+
+def list_keys(place: list) -> list[str]:
+    """List the keys that a profile knows at a place such as ["shop", "generate"]."""
+    model: Any = Profile
+    for part in place:
+        fields = {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
+        annotation = fields[part].annotation if part in fields else None
+        options = [annotation, *get_args(annotation)]
+        model = next((each for each in options if isinstance(each, type) and issubclass(each, BaseModel)), None)
+    return [field.alias or name for name, field in model.model_fields.items()] if model else []
+
+
+def resolve(profile: Profile, name: str, title: str) -> dict[str, dict]:
+    """Return the parameters of each notebook: name of the notebook -> name of the parameter -> plain value."""
+    # Only ranges of a search space have defaults; what they leave out stays out.
+    values = profile.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    raw = values["raw"] | {"folder": values["raw"]["folder"] or f"build/{name}/raw"}
+    resolved = {}
+    for notebook, shared in NOTEBOOKS.items():
+        parameters = {"build": f"build/{name}", "shop": title}
+        if notebook == "01_eda":
+            parameters["raw"] = raw
+        parameters |= {key: values["shared"][key] for key in shared}
+        resolved[notebook] = parameters | values[notebook]
+    return resolved

@@ -1,0 +1,40 @@
+"""Sessions: a visitor's events with no longer pause than a given gap between them."""
+
+import ibis
+
+# The order of events at one and the same millisecond, so that every run sees the same session.
+ORDER = ["timestamp", "itemid", "event"]
+
+
+def number_sessions(events: ibis.Table, gap_minutes: int = 30) -> ibis.Table:
+    """Add to each event the session it belongs to.
+
+    `events` has timestamp (TIMESTAMP), visitorid, itemid and event. Adds `session_number` (0, 1, ... for each
+    visitor) and `session_start` (TIMESTAMP). A new session starts after a pause of more than `gap_minutes`.
+    """
+    past = ibis.window(group_by="visitorid", order_by=ORDER)
+    pause = events.timestamp.delta(events.timestamp.lag().over(past), unit="millisecond")
+    marked = events.mutate(opens=(pause > gap_minutes * 60_000).fill_null(False).cast("int32"))
+    running = ibis.window(group_by="visitorid", order_by=ORDER, rows=(None, 0))
+    numbered = marked.mutate(session_number=marked.opens.sum().over(running).cast("int32")).drop("opens")
+    session = ibis.window(group_by=["visitorid", "session_number"])
+    return numbered.mutate(session_start=numbered.timestamp.min().over(session))
+
+
+def list_session_events(events: ibis.Table, gap_minutes: int = 30) -> ibis.Table:
+    """Return all events by session: sessionid, position, visitorid, timestamp, event, itemid.
+
+    `sessionid` counts 0, 1, ... by the start of the session (then by visitor); `position` counts 0, 1, ...
+    within it.
+    """
+    numbered = number_sessions(events, gap_minutes)
+    by_start = ibis.window(order_by=["session_start", "visitorid", "session_number"])
+    inside = ibis.window(group_by=["visitorid", "session_number"], order_by=ORDER)
+    return numbered.select(
+        sessionid=ibis.dense_rank().over(by_start).cast("int64"),
+        position=ibis.row_number().over(inside).cast("int32"),
+        visitorid=numbered.visitorid,
+        timestamp=numbered.timestamp,
+        event=numbered.event,
+        itemid=numbered.itemid,
+    )

@@ -1,0 +1,53 @@
+"""Tables that are tables: escaped, aligned, and styled by the page."""
+
+import html
+
+import pandas as pd
+from IPython.display import HTML
+
+
+def cell(value: object, form: str | None) -> str:
+    """Format one value; what is missing is a dash."""
+    if value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value)) or value is pd.NA:
+        return "–"
+    if form is not None:
+        return html.escape(format(value, form))
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+    return html.escape(str(value))
+
+
+def table(
+    frame: pd.DataFrame,
+    caption: str,
+    formats: dict[str, str] | None = None,
+    highlight: str | None = None,
+) -> HTML:
+    """Show a frame as an HTML table.
+
+    The first column is the row's heading. `formats` maps a column to a format (".3f", ",.0f", ".1%");
+    `highlight` is the first column's value of a row to point out. Numbers are right-aligned, all text is
+    escaped.
+    """
+    formats = formats or {}
+    numeric = {name: pd.api.types.is_numeric_dtype(frame[name]) for name in frame}
+    aligned = {name: ' class="number"' if numeric[name] else "" for name in frame}
+    heading = "".join(f'<th scope="col"{aligned[name]}>{html.escape(str(name))}</th>' for name in frame)
+    rows = []
+    for record in frame.astype(object).itertuples(index=False):
+        cells = [cell(value, formats.get(name)) for name, value in zip(frame.columns, record, strict=True)]
+        mark = ' class="highlight"' if highlight is not None and str(record[0]) == highlight else ""
+        first = f'<th scope="row">{cells[0]}</th>'
+        others = "".join(
+            f"<td{aligned[name]}>{text}</td>" for name, text in zip(frame.columns[1:], cells[1:], strict=True)
+        )
+        rows.append(f"<tr{mark}>{first}{others}</tr>")
+    return HTML(
+        '<div class="table-responsive" tabindex="0"><table class="table table-sm report-table">'
+        f"<caption>{html.escape(caption)}</caption><thead><tr>{heading}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></div>"
+    )

@@ -1,0 +1,36 @@
+"""Numbers and lists as a reader likes them."""
+
+from collections.abc import Sequence
+
+
+def number(value: float, digits: int = 0) -> str:
+    """Format a number with thousands separators: 12345.6 -> "12,346"."""
+    return f"{value:,.{digits}f}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Format a share between 0 and 1: 0.1234 -> "12.3 %"."""
+    return f"{100 * share:,.{digits}f} %"
+
+
+def plural(count: int, noun: str, many: str | None = None) -> str:
+    """Count a noun: (1, "session") -> "1 session", (3, "category", "categories") -> "3 categories"."""
+    return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def joined(words: Sequence[str]) -> str:
+    """Join words as in a sentence: ["a", "b", "c"] -> "a, b and c"."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def duration(seconds: float) -> str:
+    """Say a length of time in its natural unit: 83 -> "83 seconds", 2531 -> "42 minutes"."""
+    if seconds < 120:
+        return f"{seconds:,.0f} seconds"
+    if seconds < 120 * 60:
+        return f"{seconds / 60:,.0f} minutes"
+    if seconds < 48 * 3600:
+        return f"{seconds / 3600:,.0f} hours"
+    return f"{seconds / 86400:,.0f} days"

@@ -1,0 +1,65 @@
+"""The folder of one build: what each stage leaves and the next one reads."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from smartrocket.errors import InputError
+from smartrocket.files import ROOT, read_json
+
+# Which notebook writes which folder or file, for the message when something is missing.
+WRITERS = {
+    "raw": "the generator (`make report` runs it)",
+    "interim/raw_": "notebook 01_eda",
+    "interim/": "notebook 02_cleaning",
+    "processed/forecasts": "notebook 05_forecast_tuning",
+    "processed/": "notebook 03_features",
+    "models/forecast_baseline": "notebook 04_forecast_lightgbm",
+    "models/forecast_tuned": "notebook 05_forecast_tuning",
+    "models/gru4rec_baseline": "notebook 06_gru4rec_baseline",
+    "models/gru4rec_tuned": "notebook 07_gru4rec_tuning",
+    "results/": "the notebook of that name",
+}
+
+
+class Workspace:
+    """The folder `build/<profile>/`, given as a path relative to the project's root or as an absolute one."""
+
+    def __init__(self, build: str | Path):
+        """Point at a build folder; it is made when the first file is written into it.
+
+        `opened` collects what is read from it, for the manifest.
+        """
+        self.folder = (ROOT / build).resolve()
+        self.opened: set[str] = set()
+        self.raw = self.folder / "raw"
+        self.interim = self.folder / "interim"
+        self.processed = self.folder / "processed"
+        self.models = self.folder / "models"
+        self.results = self.folder / "results"
+        self.measures = self.folder / "measures"
+        self.figures = self.folder / "figures"
+
+    def path(self, relative: str) -> Path:
+        """Return the path of a file of this build, whether it exists or not."""
+        return self.folder / relative
+
+    def existing(self, relative: str) -> Path:
+        """Return the path of a file that an earlier stage left.
+
+        Raises InputError when it is missing, naming the notebook that writes it.
+        """
+        path = self.path(relative)
+        if not path.exists():
+            writer = next((by for start, by in WRITERS.items() if relative.startswith(start)), "an earlier stage")
+            raise InputError(f"{path} is missing: it is written by {writer}; run that first, or `make report`.")
+        self.opened.add(relative)
+        return path
+
+    def read(self, relative: str, columns: list[str] | None = None) -> pd.DataFrame:
+        """Read a Parquet file of this build. Raises InputError when it is missing."""
+        return pd.read_parquet(self.existing(relative), columns=columns)
+
+    def read_json(self, relative: str) -> dict:
+        """Read a JSON file of this build. Raises InputError when it is missing."""
+        return read_json(self.existing(relative))

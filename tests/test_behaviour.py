@@ -1,0 +1,376 @@
+"""What visitors do: known numbers on hand-made logs, invariants on random ones, and the real rows where they are."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from smartrocket import behaviour
+from smartrocket.engine import connect
+from smartrocket.errors import InputError
+from smartrocket.rawfiles import ingest
+from smartrocket.workspace import Workspace
+
+REAL = Path(__file__).parents[2] / "shared" / "data"
+MIDNIGHT = 1_430_697_600_000  # Monday 4 May 2015, 00:00 UTC
+MINUTE = 60_000
+HOUR = 60 * MINUTE
+DAY = 24 * HOUR
+
+
+@pytest.fixture(scope="module")
+def connection():
+    return connect("1GB", threads=1)
+
+
+def write_raw(workspace, events, properties=(), categories=()):
+    """Write raw tables as notebook 01 reads them; events are (milliseconds, visitor, event, item, transaction)."""
+    columns = {
+        "raw_events": ["timestamp", "visitorid", "event", "itemid", "transactionid"],
+        "raw_properties": ["timestamp", "itemid", "property", "value"],
+        "raw_categories": ["categoryid", "parentid"],
+    }
+    numbers = ["timestamp", "visitorid", "itemid", "transactionid", "categoryid", "parentid"]
+    workspace.interim.mkdir(parents=True, exist_ok=True)
+    for (name, names), rows in zip(columns.items(), (events, properties, categories), strict=True):
+        frame = pd.DataFrame(list(rows), columns=names)
+        kinds = {column: "Int64" if column in numbers else "string" for column in names}
+        frame.astype(kinds).to_parquet(workspace.interim / f"{name}.parquet", index=False)
+
+
+def read(folder, connection, events, properties=(), categories=(), **options):
+    workspace = Workspace(folder)
+    write_raw(workspace, events, properties, categories)
+    return behaviour.read_log(workspace, connection, **options)
+
+
+# Two sessions of visitor 1 (the pause of exactly 30 minutes does not part them, one millisecond more does), one
+# of visitor 2, recorded twice, and two of visitor 3, who also did something unknown.
+NOON = MIDNIGHT + 12 * HOUR
+EVENTS = [
+    (NOON, 1, "view", 10, None),
+    (NOON + 30_000, 1, "view", 10, None),
+    (NOON + 2 * MINUTE, 1, "addtocart", 10, None),
+    (NOON + 32 * MINUTE, 1, "transaction", 10, 7),
+    (NOON + 62 * MINUTE + 1, 1, "view", 20, None),
+    (NOON + HOUR, 2, "view", 20, None),
+    (NOON + HOUR, 2, "view", 20, None),
+    (NOON + DAY, 3, "view", 30, None),
+    (NOON + DAY, 3, "wishlist", 30, None),
+    (NOON, 3, "view", 30, None),
+]
+PROPERTIES = [
+    (MIDNIGHT, 10, "categoryid", "5"),
+    (MIDNIGHT + DAY, 10, "categoryid", "6"),
+    (MIDNIGHT, 10, "790", "n12.000"),
+    (MIDNIGHT, 20, "categoryid", "6"),
+    (MIDNIGHT, 20, "790", "0.5"),
+    (MIDNIGHT, 40, "888", "1021 n3.000"),
+]
+
+
+@pytest.fixture(scope="module")
+def log(tmp_path_factory, connection):
+    return read(tmp_path_factory.mktemp("known"), connection, EVENTS, PROPERTIES, [(5, None), (6, 5)])
+
+
+def test_files_are_profiled_row_by_row(log):
+    files = behaviour.profile_files(log).set_index("file")
+    assert list(files["rows"]) == [10, 6, 2]
+    assert list(files["duplicates"]) == [1, 0, 0]
+    assert files.loc["events", "out_of_order"] == 2
+    assert files.loc["events", "missing"] == 9
+    assert files.loc["events", "first"] == "2015-05-04 12:00:00"
+    assert files.loc["category tree", "missing"] == 1
+    assert pd.isna(files.loc["category tree", "out_of_order"])
+
+
+def test_columns_are_profiled(log):
+    columns = behaviour.profile_columns(log).set_index(["file", "column"])
+    assert columns.loc[("events", "transactionid"), "missing"] == 0.9
+    assert columns.loc[("events", "visitorid"), "largest"] == "3"
+    assert columns.loc[("item properties", "value"), "type"] == "string"
+
+
+def test_unknown_event_types_are_counted_and_left_aside(log):
+    types = behaviour.count_event_types(log).set_index("event")
+    assert types["rows"].to_dict() == {"view": 7, "addtocart": 1, "transaction": 1, "wishlist": 1}
+    assert not types.loc["wishlist", "known"]
+    assert behaviour.match_catalogue(log)["events"] == 8
+
+
+def test_sessions_end_after_more_than_the_gap(log):
+    assert behaviour.summarise_sessions(log)["sessions"] == 5
+    lengths = behaviour.session_lengths(log).set_index("events")["sessions"]
+    assert lengths[1] == 4
+    assert lengths[4] == 1
+    durations = behaviour.session_durations(log).set_index("low")["sessions"]
+    assert durations[1800] == 1
+    assert durations.sum() == 1
+
+
+def test_pauses_fall_into_their_classes(log):
+    counted = behaviour.gaps(log).groupby("gap_class")["gaps"].sum()
+    assert counted.to_dict() == {"quick": 1, "active": 1, "comparing": 1, "returning": 2}
+    assert behaviour.summarise_gaps(log)["inside"] == 90
+
+
+def test_a_session_gap_of_another_length_moves_the_classes(tmp_path, connection):
+    log = read(tmp_path, connection, EVENTS, session_gap_minutes=1)
+    counted = behaviour.gaps(log).groupby("gap_class")["gaps"].sum()
+    assert counted.to_dict() == {"quick": 1, "returning": 4}
+    assert behaviour.summarise_sessions(log)["sessions"] == 7
+
+
+def test_the_funnel_needs_all_stages_and_conversion_does_not(tmp_path, connection, log):
+    stages = behaviour.funnel(log).set_index(["level", "stage"])["count"]
+    assert stages["visitor"].to_dict() == {"viewed": 3, "added to cart": 1, "bought": 1}
+    assert stages["session"].to_dict() == {"viewed": 5, "added to cart": 1, "bought": 1}
+    log = read(tmp_path, connection, [(NOON, 1, "view", 10, None), (NOON + 1, 1, "transaction", 10, 1)])
+    assert behaviour.funnel(log).set_index(["level", "stage"])["count"]["visitor"]["bought"] == 0
+    assert list(behaviour.conversion(log)["buyers"]) == [1, 1]
+
+
+def test_transitions_and_repeats_stay_within_sessions(log):
+    steps = behaviour.transitions(log).set_index(["origin", "event"])
+    assert steps["steps"].sum() == 3
+    assert steps.loc[("view", "view"), "share"] == 0.5
+    assert steps.loc[("addtocart", "transaction"), "share"] == 1
+    assert np.isnan(steps.loc[("transaction", "view"), "share"])
+    assert behaviour.immediate_repeats(log).to_dict() == {"following": 1, "same": 1}
+
+
+def test_only_views_before_the_purchase_count_as_repeats(tmp_path, connection):
+    events = [
+        (NOON, 1, "view", 10, None),
+        (NOON + 1, 1, "transaction", 10, 1),
+        (NOON + 2, 1, "view", 10, None),
+        (NOON, 2, "view", 10, None),
+        (NOON + 9, 2, "view", 10, None),
+    ]
+    pairs = behaviour.repeat_views(read(tmp_path, connection, events)).set_index("views")
+    assert pairs["pairs"].to_dict() == {1: 1, 2: 1, 3: 0, 4: 0, 5: 0}
+    assert pairs.loc[1, "share"] == 1
+    assert pairs.loc[2, "share"] == 0
+
+
+def test_days_follow_the_clock_of_the_time_zone(tmp_path, connection):
+    events = [
+        (MIDNIGHT + 3 * HOUR, 1, "view", 10, None),
+        (MIDNIGHT + 5 * HOUR, 1, "view", 10, None),
+        (MIDNIGHT + 3 * DAY, 1, "view", 10, None),
+    ]
+    utc = behaviour.daily_volume(read(tmp_path / "utc", connection, events))
+    assert list(utc["view"]) == [2, 0, 0, 1]
+    assert list(utc["whole"]) == [False, True, True, False]
+    there = read(tmp_path / "new_york", connection, events, time_zone="America/New_York")
+    assert list(behaviour.daily_volume(there)["view"]) == [1, 1, 0, 1]
+    assert there.first == pd.Timestamp("2015-05-03 23:00")
+
+
+def test_a_day_is_whole_when_the_log_covers_it_to_its_edges(tmp_path, connection):
+    events = [(MIDNIGHT + 1, 1, "view", 10, None), (MIDNIGHT + DAY - 1, 1, "view", 10, None)]
+    assert list(behaviour.daily_volume(read(tmp_path, connection, events))["whole"]) == [True]
+
+
+def test_hours_are_averaged_over_the_whole_days_of_a_weekday(tmp_path, connection):
+    events = [(MIDNIGHT + day * DAY + 5 * MINUTE, day, "view", 10, None) for day in range(14)]
+    events += [(MIDNIGHT + 14 * DAY - MINUTE, 1, "view", 10, None), (NOON, 1, "view", 10, None)]
+    log = read(tmp_path, connection, events)
+    daily = behaviour.daily_volume(log)
+    hourly = behaviour.hourly_volume(log, daily).set_index(["weekday", "hour"])["events"]
+    assert len(hourly) == 168
+    assert hourly[0, 12] == 0.5
+    assert (hourly.loc[:, 0] == 1).all()
+    assert behaviour.weekly_rhythm(daily).set_index("weekday")["view"][0] == 1.5
+    assert behaviour.busiest_times(log, daily) == {"hour": 0, "weekday": "Monday"}
+
+
+def test_visitors_are_sorted_by_their_actions(tmp_path, connection):
+    counts = {1: 1, 2: 4, 3: 5, 4: 14, 5: 15}
+    events = [
+        (NOON + place, who, "view", 10, None) for who, count in counts.items() for place in range(count)
+    ]
+    log = read(tmp_path, connection, events)
+    types = behaviour.visitor_types(log).set_index("visitor_type")
+    assert types["visitors"].to_dict() == {"passer-by": 1, "browser": 1, "explorer": 2, "enthusiast": 1}
+    assert types["events"].to_dict() == {"passer-by": 1, "browser": 4, "explorer": 19, "enthusiast": 15}
+    assert behaviour.baskets(log)["rows"].sum() == 0
+
+
+def test_heavy_visitor_days_are_those_above_the_limit(tmp_path, connection):
+    counts = {1: 200, 2: 201}
+    events = [
+        (NOON + place, who, "view", 10, None) for who, count in counts.items() for place in range(count)
+    ]
+    log = read(tmp_path, connection, events)
+    told = behaviour.summarise_outliers(log)
+    assert (told["days"], told["events"], told["largest"]) == (1, 201, 201)
+    assert behaviour.visitor_day_sizes(log).set_index("low")["visitor_days"][201] == 1
+
+
+def test_retention_follows_cohorts_over_whole_weeks(tmp_path, connection):
+    week = 7 * DAY
+    events = [
+        (NOON, 1, "view", 10, None),
+        (NOON + 1, 2, "view", 10, None),
+        (NOON + week, 1, "view", 10, None),
+        (NOON + week + 5, 3, "view", 10, None),
+        (NOON + 2 * week, 1, "view", 10, None),
+        (NOON + 3 * week + 1, 4, "view", 10, None),
+    ]
+    cohorts = behaviour.retention(read(tmp_path, connection, events)).set_index(["cohort", "week"])
+    assert list(cohorts["visitors"]) == [2, 1, 1, 1, 0, 0]
+    assert list(cohorts["size"]) == [2, 2, 2, 1, 1, 0]
+    assert cohorts.loc[(1, 0), "start"] == pd.Timestamp("2015-05-11")
+
+
+def test_new_visitors_are_new_once(log):
+    counted = behaviour.new_and_returning(log)
+    assert list(counted["new"]) == [3, 0]
+    assert list(counted["returning"]) == [0, 1]
+
+
+def test_the_latest_category_and_price_of_an_item_are_taken(log):
+    catalogue = log.catalogue.execute().set_index("itemid").sort_index()
+    assert list(catalogue.index) == [10, 20, 40]
+    assert list(catalogue["categoryid"].astype("Int64")) == [6, 6, pd.NA]
+    assert catalogue.loc[10, "price"] == 12
+    assert catalogue.loc[20, "price"] == 0.5
+    told = behaviour.match_catalogue(log)
+    assert told[["items", "listed_items", "catalogue", "sold_items"]].to_list() == [3, 2, 3, 1]
+    assert behaviour.category_mix(log).set_index("categoryid").loc[6, "items"] == 2
+    assert behaviour.summarise_prices(log)["priced"] == 2
+    assert behaviour.price_bins(log)[["catalogue", "viewed"]].sum().to_list() == [2, 2]
+
+
+def test_category_loyalty_counts_different_items(tmp_path, connection):
+    events = [(NOON + place, 1, "view", item, None) for place, item in enumerate([10, 20, 10, 30])]
+    events += [(NOON + place, 2, "view", item, None) for place, item in enumerate([10, 20, 99])]
+    properties = [(MIDNIGHT, item, "categoryid", kind) for item, kind in ((10, "1"), (20, "1"), (30, "2"))]
+    log = read(tmp_path, connection, events, properties)
+    counted = behaviour.category_loyalty(log).set_index(["items", "categories"])["sessions"]
+    assert counted[counted > 0].to_dict() == {(2, 1): 1, (3, 2): 1}
+    steps = behaviour.category_steps(log)
+    assert (steps["steps"], steps["same"]) == (4, 3)
+    assert steps["expected"] == pytest.approx((3 / 4) ** 2 + (1 / 4) ** 2)
+
+
+def test_gini_and_lorenz_of_known_counts(tmp_path, connection):
+    events = [(NOON + place, 1, "view", item, None) for place, item in enumerate([1, 2, 2, 2])]
+    log = read(tmp_path, connection, events)
+    assert behaviour.gini(log) == pytest.approx(0.25)
+    assert behaviour.top_share(log) == 0.75
+    assert behaviour.lorenz(log)["share"].to_list() == [0, 0.25, 1]
+    assert behaviour.gini(log, "transactions") is None
+    assert behaviour.lorenz(log, "transactions").empty
+
+
+def test_wilson_interval_agrees_with_published_values():
+    # Newcombe (1998), table I: 81 of 263, and 0 of 20.
+    assert behaviour.share_interval(81, 263) == pytest.approx((0.2553, 0.3662), abs=1e-4)
+    assert behaviour.share_interval(0, 20) == pytest.approx((0, 0.1611), abs=1e-4)
+    assert behaviour.share_interval(0, 0) == (0, 1)
+
+
+def test_a_wrong_time_zone_and_a_log_without_usable_events_are_named(tmp_path, connection):
+    with pytest.raises(InputError, match="Mars/Olympus"):
+        read(tmp_path, connection, EVENTS, time_zone="Mars/Olympus")
+    with pytest.raises(InputError, match="usable"):
+        read(tmp_path, connection, [(NOON, 1, "wishlist", 10, None)])
+
+
+moments = st.integers(0, 20 * 24 * 60).map(lambda minute: MIDNIGHT + minute * MINUTE)
+rows = st.tuples(
+    moments,
+    st.integers(1, 6),
+    st.sampled_from(["view", "view", "addtocart", "transaction", "removefromcart", "other"]),
+    st.integers(1, 5),
+    st.none(),
+)
+logs = st.lists(rows, min_size=1, max_size=60).filter(lambda events: any(row[2] != "other" for row in events))
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(events=logs, shuffle=st.randoms(use_true_random=False))
+def test_counts_add_up_and_order_and_duplicates_do_not_matter(tmp_path, connection, events, shuffle):
+    log = read(tmp_path / "given", connection, events)
+    distinct = len({row for row in events if row[2] != "other"})
+    daily = behaviour.daily_volume(log)
+    assert daily[list(behaviour.EVENT_TYPES)].to_numpy().sum() == distinct
+    assert behaviour.visitor_types(log)["events"].sum() == distinct
+    assert behaviour.visitor_day_sizes(log)["events"].sum() == distinct
+    visitors = behaviour.visitor_types(log)["visitors"].sum()
+    assert behaviour.gaps(log)["gaps"].sum() == distinct - visitors
+    steps = behaviour.transitions(log)["steps"].sum()
+    assert steps == distinct - behaviour.summarise_sessions(log)["sessions"]
+    for _level, stages in behaviour.funnel(log).groupby("level"):
+        assert stages["count"].is_monotonic_decreasing
+    assert 0 <= behaviour.gini(log) < 1
+    curve = behaviour.lorenz(log, "events")
+    assert curve["share"].is_monotonic_increasing
+    assert (curve["share"] <= curve["items"] + 1e-9).all()
+
+    facts = told_facts(log, daily)
+    mixed = [*events, *events[:5]]
+    shuffle.shuffle(mixed)
+    again = read(tmp_path / "mixed", connection, mixed)
+    raw = {"rows_events", "duplicates_events", "unknown_event_rows"}
+    raw |= {"view_rows", "addtocart_rows", "removefromcart_rows", "transaction_rows"}
+    other = told_facts(again, behaviour.daily_volume(again))
+    assert {name: other[name] for name in facts if name not in raw} == {
+        name: facts[name] for name in facts if name not in raw
+    }
+
+
+def told_facts(log, daily):
+    return {name: value for name, value, _unit in behaviour.facts(log, behaviour.profile_files(log), daily)}
+
+
+@settings(max_examples=50, deadline=None)
+@given(trials=st.integers(1, 10_000), part=st.floats(0, 1))
+def test_an_interval_holds_its_share(trials, part):
+    successes = round(part * trials)
+    low, high = behaviour.share_interval(successes, trials)
+    assert 0 <= low <= successes / trials + 1e-12
+    assert successes / trials - 1e-12 <= high <= 1
+
+
+@pytest.mark.skipif(
+    not (REAL / "events_sample5000visitors.csv").exists(), reason="the real rows are not here"
+)
+def test_the_real_rows_give_their_published_numbers(tmp_path, connection):
+    raw = {
+        "folder": str(REAL),
+        "events": "events_sample5000visitors.csv",
+        "properties": [],
+        "category_tree": "category_tree.csv",
+        "columns": {},
+    }
+    workspace = Workspace(tmp_path)
+    ingest(raw, workspace, connection)
+    log = behaviour.read_log(workspace, connection)
+    files = behaviour.profile_files(log)
+    facts = {name: value for name, value, _unit in behaviour.facts(log, files, behaviour.daily_volume(log))}
+    expected = {
+        "rows_events": 9385,
+        "rows_categories": 1669,
+        "rows_properties": 0,
+        "duplicates_events": 3,
+        "view_rows": 9076,
+        "addtocart_rows": 263,
+        "transaction_rows": 46,
+        "events_used": 9382,
+        "visitors": 5000,
+        "buyers": 39,
+        "sessions": 6229,
+        "days": 139,
+        "whole_days": 137,
+        "first_event": "2015-05-03T03:02:00.563",
+        "items_without_properties_share": None,
+    }
+    assert {name: facts[name] for name in expected} == expected
+    assert (files.set_index("file")["duplicates"]["category tree"]) == 0

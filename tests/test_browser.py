@@ -1,0 +1,158 @@
+"""The site as a reader meets it: every page in headless Chromium, over http and from the disk."""
+
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from fake_build import make_project
+from playwright.sync_api import Browser, Page, sync_playwright
+from smartrocket.publishing import publish
+from smartrocket.rendering import read_pages
+
+pytestmark = pytest.mark.browser
+
+CHROMIUM = Path("/usr/bin/chromium")
+WIDTHS = (390, 1280)
+# How far the content may be wider than the window: fractions of a pixel are rounded up.
+TOLERANCE = 1
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A file server that does not write a line for each request."""
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory) -> Path:
+    project = make_project(tmp_path_factory.mktemp("project"))
+    publish("demo", project)
+    return project / "_site"
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    if not CHROMIUM.exists():
+        pytest.skip("Chromium is not installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=str(CHROMIUM), args=["--no-sandbox", "--disable-background-networking"]
+        )
+        yield browser
+        browser.close()
+
+
+def open_pages(browser: Browser, names: list[str], base: str, width: int) -> list[str]:
+    """Open pages at a window width and return all that is wrong with them."""
+    context = browser.new_context(viewport={"width": width, "height": 900})
+    page, wrong, here = context.new_page(), [], ""
+    page.on("console", lambda line: line.type == "error" and wrong.append(f"{here}: {line.text}"))
+    page.on("pageerror", lambda error: wrong.append(f"{here}: {error}"))
+    # A request that the next page cuts off, such as the one for the icon, has not failed.
+    page.on(
+        "requestfailed",
+        lambda request: (
+            request.failure == "net::ERR_ABORTED" or wrong.append(f"{here}: {request.url} failed")
+        ),
+    )
+    page.on(
+        "request",
+        lambda request: (
+            request.url.startswith((base, "data:")) or wrong.append(f"{here}: asks for {request.url}")
+        ),
+    )
+    for name in names:
+        here = f"{name} at {width}"
+        page.goto(f"{base}/{name}", wait_until="load")
+        excess = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        if excess > TOLERANCE:
+            wrong.append(f"{here}: scrolls sideways by {excess} pixels")
+    context.close()
+    return wrong
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_every_page_opens_cleanly(browser, site, address, scheme, width):
+    names = [page.path.relative_to(site).as_posix() for page in read_pages(site)]
+    assert len(names) >= 14
+    base = address if scheme == "http" else site.as_uri()
+    assert open_pages(browser, names, base, width) == []
+
+
+@pytest.fixture
+def page(browser, address) -> Page:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light")
+    page = context.new_page()
+    page.goto(f"{address}/index.html")
+    yield page
+    context.close()
+
+
+def brightness(page: Page) -> float:
+    """Return how bright the page's background is, from 0 to 255."""
+    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    return sum(float(part) for part in colour[4:-1].split(",")[:3]) / 3
+
+
+def test_the_theme_can_be_toggled_and_is_remembered(page):
+    assert brightness(page) > 200
+    page.locator(".quarto-color-scheme-toggle:visible").first.click()
+    page.wait_for_timeout(200)
+    assert brightness(page) < 60
+    ink = page.evaluate("getComputedStyle(document.querySelector('figure.finding text')).fill")
+    assert min(float(part) for part in ink[4:-1].split(",")) > 140
+    page.reload()
+    page.wait_for_timeout(200)
+    assert brightness(page) < 60
+
+
+def test_a_reader_who_prefers_dark_gets_dark(browser, address):
+    context = browser.new_context(color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{address}/index.html")
+    page.wait_for_timeout(200)
+    assert brightness(page) < 60
+    context.close()
+
+
+def test_search_finds_a_term_of_the_glossary(page):
+    page.locator("#quarto-search input:visible").first.fill("Croston")
+    page.locator("a[href*='glossary.html#croston']").first.click()
+    page.wait_for_url("**/glossary.html*#croston")
+
+
+def test_figures_have_words_and_wide_boxes_can_be_reached_by_keyboard(browser, address):
+    context = browser.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    page.goto(f"{address}/chapters/forecasts.html")
+    page.wait_for_timeout(200)
+    boxes = page.locator(".table-responsive.scrolls")
+    assert boxes.count() > 0
+    assert all(boxes.nth(place).get_attribute("tabindex") == "0" for place in range(boxes.count()))
+    page.goto(f"{address}/analysis/01_eda.html")
+    assert (
+        page.locator("figure.finding svg[role=img][aria-label]").count()
+        == page.locator("figure.finding").count()
+    )
+    context.close()
+
+
+def test_the_report_can_be_read_without_javascript(browser, address):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{address}/chapters/forecasts.html")
+    assert page.locator("table.models").first.is_visible()
+    assert page.locator("#quarto-sidebar a[href$='glossary.html']").is_visible()
+    context.close()

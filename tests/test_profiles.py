@@ -1,0 +1,92 @@
+"""Profiles are checked strictly, and a mistake names the file, the key and the nearest known one."""
+
+import pytest
+
+from smartrocket import profiles
+from smartrocket.errors import InputError
+from smartrocket.profiles import NOTEBOOKS, check_profile, list_profiles, load_profile, resolve
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(text):
+        path = tmp_path / "mine.yaml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+@pytest.mark.parametrize("name", list_profiles())
+def test_every_profile_of_the_project_is_valid(name):
+    parameters = resolve(load_profile(name), name, "a shop")
+    assert list(parameters) == list(NOTEBOOKS)
+    assert all(values["build"] == f"build/{name}" for values in parameters.values())
+
+
+def test_there_is_a_profile_for_each_kind_of_shop():
+    assert list_profiles() == ["ci", "own_shop", "retailrocket", "sample"]
+
+
+def test_a_profile_changes_only_what_it_names(write):
+    changed = check_profile(write("shared:\n  seed: 7\n05_forecast_tuning:\n  trials: 3\n"))
+    usual = check_profile(write(""))
+    assert changed.shared.seed == 7
+    assert changed.forecast_tuning.trials == 3
+    assert changed.shared.threads == usual.shared.threads
+    assert changed.forecast_tuning.search_space == usual.forecast_tuning.search_space
+
+
+def test_a_search_space_is_replaced_as_a_whole(write):
+    changed = check_profile(write("05_forecast_tuning:\n  search_space: {num_leaves: {low: 2, high: 9}}\n"))
+    assert list(changed.forecast_tuning.search_space) == ["num_leaves"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("05_forecast_tuning: {trails: 3}", ["mine.yaml", "'trails'", "05_forecast_tuning", "'trials'"]),
+        ("forecast_tuning: {trials: 3}", ["mine.yaml", "'forecast_tuning'", "'05_forecast_tuning'"]),
+        ("shared: {thread: 1}", ["'thread'", "'threads'"]),
+        ("shop: {generate: {visitor: 5}}", ["'visitor'", "'visitors'"]),
+        ("shop: {generate: {visitors: many}}", ["shop.generate.visitors", "'many'"]),
+        ("shared: {seed: '1'}", ["mine.yaml", "shared.seed", "'1'", "integer"]),
+        ("shared: {seed: 1.5}", ["shared.seed", "1.5"]),
+        ("shared: {threads: 0}", ["shared.threads", "greater than or equal to 1"]),
+        ("shared: {memory_limit: 2}", ["shared.memory_limit", "string"]),
+        ("shared: {memory_limit: 2 cups}", ["shared.memory_limit", "2 cups"]),
+        ("shared: {time_zone: Americas/New_York}", ["shared.time_zone", "America/New_York"]),
+        ("raw: {columns: {item: product}}", ["raw.columns"]),
+        ("02_cleaning: {bot_events_per_day: -4}", ["02_cleaning.bot_events_per_day", "-4"]),
+        ("02_cleaning: [1]", ["02_cleaning"]),
+        ("05_forecast_tuning: {search_space: {num_leaves: {low: 1, hi: 2}}}", ["search_space.num_leaves", "'hi'"]),
+        ("just words", ["mine.yaml", "sections"]),
+        ("shared: {seed: 1, seed: 2}", ["mine.yaml", "line 1", "'seed' is given twice"]),
+        ("shared:\n  seed: [1\n", ["mine.yaml", "line"]),
+    ],
+)
+def test_a_mistake_is_one_clear_error(write, text, words):
+    with pytest.raises(InputError) as error:
+        check_profile(write(text))
+    for word in words:
+        assert word in str(error.value)
+
+
+def test_a_file_that_is_no_text_is_one_clear_error(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"shop: \xff\xfe")
+    with pytest.raises(InputError, match=r"mine.yaml is not a UTF-8"):
+        check_profile(path)
+
+
+def test_an_unknown_profile_names_the_nearest():
+    with pytest.raises(InputError, match="'sample'"):
+        load_profile("smaple")
+
+
+def test_a_key_that_the_defaults_lack_is_missing(write, tmp_path, monkeypatch):
+    (tmp_path / "params").mkdir()
+    (tmp_path / "params" / "defaults.yaml").write_text("shop: {title: null, generate: null}\n")
+    monkeypatch.setattr(profiles, "PARAMS", tmp_path / "params")
+    with pytest.raises(InputError, match=r"shared is missing"):
+        check_profile(write(""))

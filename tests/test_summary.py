@@ -1,0 +1,122 @@
+"""The report's judgement of its models is right in direction and size, and silent where data are too few."""
+
+import pytest
+from fake_build import make_scores, score
+from hypothesis import given
+from hypothesis import strategies as st
+from smartrocket.profiles import NOTEBOOKS
+from smartrocket.summary import (
+    METRICS,
+    Run,
+    describe_forecast,
+    describe_recommendation,
+    describe_tuning,
+    judge,
+    outcome_of,
+)
+
+DESCRIBE = {"forecast": describe_forecast, "recommendation": describe_recommendation}
+LEVEL = {"forecast": "item", "recommendation": "all"}
+METRIC = {"forecast": "poisson_deviance", "recommendation": "hit_rate@20"}
+MODEL = {"forecast": "LightGBM tuned", "recommendation": "GRU4Rec tuned"}
+
+
+def run_of(scores: list[dict], facts: dict | None = None, notebook: str = "05_forecast_tuning") -> Run:
+    """Return a run with one notebook's results."""
+    return Run([{"notebook": notebook, "facts": facts or {}, "scores": scores}])
+
+
+def compare(task: str, ours: float, rule: float, half: float | None) -> Run:
+    """Return a run in which our model and one rule have these scores and half-widths of their intervals."""
+    return run_of(
+        [
+            score(task, MODEL[task], METRIC[task], ours, half, LEVEL[task]),
+            score(task, "rule", METRIC[task], rule, half, LEVEL[task]),
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    ("task", "ours", "rule", "outcome", "words"),
+    [
+        ("forecast", 0.8, 1.0, "better", "20.0 % smaller: it beats every baseline"),
+        ("forecast", 1.1, 1.0, "worse", "10.0 % larger: the baseline is the better choice"),
+        ("forecast", 0.99, 1.0, "same", "within the noise"),
+        ("recommendation", 0.4, 0.3, "better", "10.0 percentage points ahead of every simple rule"),
+        ("recommendation", 0.3, 0.4, "worse", "The rule is 10.0 percentage points ahead"),
+        ("recommendation", 0.31, 0.3, "same", "within the noise"),
+    ],
+)
+def test_verdict_states_direction_and_size(task, ours, rule, outcome, words):
+    verdict = judge(compare(task, ours, rule, 0.02), task)
+    assert verdict.outcome == outcome
+    assert words in DESCRIBE[task](verdict)
+
+
+@given(st.sampled_from(list(DESCRIBE)), st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.001, 0.5))
+def test_better_and_worse_are_mirror_images(task, first, second, half):
+    mirror = {"better": "worse", "worse": "better", "same": "same", "unknown": "unknown"}
+    forth = judge(compare(task, first, second, half), task)
+    back = judge(compare(task, second, first, half), task)
+    assert back.outcome == mirror[forth.outcome]
+    if forth.outcome == "better":
+        assert (first < second) == METRICS[METRIC[task]].lower_is_better
+
+
+def test_paired_interval_decides_over_overlapping_ones():
+    scores = [
+        score("forecast", "LightGBM tuned", "poisson_deviance", 0.95, 0.2, "item"),
+        score("forecast", "zero", "poisson_deviance", 1.0, 0.2, "item"),
+        score("forecast", "LightGBM tuned", "poisson_deviance_skill", 0.05, 0.01, "item"),
+    ]
+    verdict = judge(run_of(scores), "forecast")
+    assert verdict.outcome == "better"
+    assert "5.0 % (4.0 % to 6.0 %) smaller" in describe_forecast(verdict)
+
+
+@pytest.mark.parametrize("task", list(DESCRIBE))
+def test_without_intervals_there_is_no_verdict(task):
+    verdict = judge(compare(task, 0.5, 0.6, None), task)
+    assert verdict.outcome == "unknown"
+    assert "too few" in DESCRIBE[task](verdict)
+
+
+@pytest.mark.parametrize("task", list(DESCRIBE))
+def test_without_scores_nothing_is_claimed(task):
+    verdict = judge(run_of([]), task)
+    assert verdict.outcome == "unknown"
+    assert "claims no" in DESCRIBE[task](verdict)
+    assert describe_tuning(run_of([]), task) == "Tuning could not be scored on this log."
+
+
+def test_a_run_that_says_its_test_is_too_small_is_believed():
+    run = compare("forecast", 0.5, 1.0, 0.01)
+    run.facts["05_forecast_tuning"] = {"enough_test_units": {"value": False, "unit": "yes or no"}}
+    assert judge(run, "forecast").outcome == "unknown"
+
+
+def test_tuning_is_judged_by_its_paired_interval_where_there_is_one():
+    scores = [
+        score("forecast", "LightGBM baseline", "poisson_deviance", 0.92, 0.1, "item"),
+        score("forecast", "LightGBM tuned", "poisson_deviance", 0.91, 0.1, "item"),
+    ]
+    assert "within the noise" in describe_tuning(run_of(scores), "forecast")
+    facts = {
+        f"tuning_gain_{end}": {"value": value, "unit": "share"}
+        for end, value in (("low", 0.001), ("high", 0.02))
+    }
+    assert "an improvement beyond the noise" in describe_tuning(run_of(scores, facts), "forecast")
+
+
+def test_the_latest_notebook_has_the_last_word():
+    run = Run({"notebook": name, "facts": {}, "scores": make_scores(name)} for name in NOTEBOOKS)
+    assert run.scores("forecast", "item", "poisson_deviance")[0].model == "LightGBM tuned"
+    assert run.levels("forecast")[0] == "item"
+    assert judge(run, "recommendation").baseline.model == "VSTAN"
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "outcome"), [(0.1, 0.2, "better"), (-0.2, -0.1, "worse"), (-1, 1, "same")]
+)
+def test_outcome_of(low, high, outcome):
+    assert outcome_of(low, high) == outcome
