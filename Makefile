@@ -31,6 +31,7 @@ PAGES := _quarto.yml index.qmd $(wildcard chapters/* dashboard/* theme/*)
 .NOTPARALLEL:
 
 report: _site/built.json ## build the report into _site/ (PROFILE=sample, or SHOP=folder for your own log)
+	@echo "_site/index.html holds the report of profile $(PROFILE)"
 
 _site/built.json: $(NOTEBOOKS) $(PAGES) build/site.json
 	@$(SMARTROCKET) publish --profile $(PROFILE)

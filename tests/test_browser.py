@@ -100,30 +100,34 @@ def page(browser, address) -> Page:
     context.close()
 
 
-def brightness(page: Page) -> float:
-    """Return how bright the page's background is, from 0 to 255."""
-    colour = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    return sum(float(part) for part in colour[4:-1].split(",")[:3]) / 3
+# How bright the page's background is, from 0 to 255.
+BRIGHTNESS = """() => getComputedStyle(document.body).backgroundColor
+    .match(/\\d+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0) / 3"""
+IS_DARK = f"() => ({BRIGHTNESS})() < 60"
+IS_LIGHT = f"() => ({BRIGHTNESS})() > 200"
+# The darkest of the colours that the text of the figures has.
+FIGURE_INK = """() => Math.min(...[...document.querySelectorAll('figure.finding text')]
+    .flatMap((text) => getComputedStyle(text).fill.match(/\\d+/g).map(Number)))"""
 
 
-def test_the_theme_can_be_toggled_and_is_remembered(page):
-    assert brightness(page) > 200
-    page.locator(".quarto-color-scheme-toggle:visible").first.click()
-    page.wait_for_timeout(200)
-    assert brightness(page) < 60
-    ink = page.evaluate("getComputedStyle(document.querySelector('figure.finding text')).fill")
-    assert min(float(part) for part in ink[4:-1].split(",")) > 140
+def test_the_theme_can_be_toggled_both_ways_and_is_remembered(page):
+    toggle = page.locator(".quarto-color-scheme-toggle:visible").first
+    page.wait_for_function(IS_LIGHT)
+    assert page.evaluate(FIGURE_INK) < 120
+    toggle.click()
+    page.wait_for_function(IS_DARK)
+    assert page.evaluate(FIGURE_INK) > 120
     page.reload()
-    page.wait_for_timeout(200)
-    assert brightness(page) < 60
+    page.wait_for_function(IS_DARK)
+    toggle.click()
+    page.wait_for_function(IS_LIGHT)
 
 
 def test_a_reader_who_prefers_dark_gets_dark(browser, address):
     context = browser.new_context(color_scheme="dark")
     page = context.new_page()
     page.goto(f"{address}/index.html")
-    page.wait_for_timeout(200)
-    assert brightness(page) < 60
+    page.wait_for_function(IS_DARK)
     context.close()
 
 

@@ -2,6 +2,14 @@
 
 import numpy as np
 import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+
+from smartrocket import demand_scores, forecasting
+from smartrocket.demand_baselines import BASELINES, demand_matrix
+from smartrocket.errors import InputError
 from smartrocket.files import write_json, write_parquet_frame
 from smartrocket.workspace import Workspace
 
@@ -85,3 +93,228 @@ def write_panel(workspace: Workspace, frame: pd.DataFrame) -> None:
         "rows": len(frame),
     }
     write_json(workspace.path("processed/panel.json"), facts)
+
+
+SETTINGS = {"learning_rate": 0.1, "num_leaves": 7, "min_data_in_leaf": 30}
+EFFORT = {"trees": 60, "patience": 10, "stride": 2, "seed": 0, "threads": 1}
+
+
+def make_panel(frame: pd.DataFrame) -> forecasting.Panel:
+    return forecasting.Panel(frame, FEATURES, HORIZON)
+
+
+def score_skill(panel: forecasting.Panel, effort: dict = EFFORT) -> dict[str, float | None]:
+    split = forecasting.plan_split(panel, 3, 2)
+    demand = demand_matrix(panel.frame)
+    _, model = forecasting.train_before_test(panel, split, SETTINGS, **effort)
+    none = pd.DataFrame(columns=["itemid", "origin", "categoryid"])
+    table = forecasting.forecast_table(panel, demand, split, {"LightGBM": model.booster}, 28, none)
+    levels = forecasting.score_levels(table, demand, split, none, [*BASELINES, "LightGBM"], BASELINES, 200, 0)
+    return demand_scores.score_of(levels["item"], "LightGBM", "poisson_deviance_skill")
+
+
+@pytest.fixture(scope="module")
+def panel() -> forecasting.Panel:
+    return make_panel(synthetic_frame())
+
+
+@pytest.fixture(scope="module")
+def split(panel) -> forecasting.Split:
+    return forecasting.plan_split(panel, 3, 2)
+
+
+@pytest.fixture(scope="module")
+def trained(panel, split) -> tuple[forecasting.Training, forecasting.Training]:
+    return forecasting.train_before_test(panel, split, SETTINGS, **EFFORT)
+
+
+@examples(deadline=None)
+@given(st.integers(20, 300), st.integers(1, 8), st.integers(1, 6), st.integers(1, 28), st.integers(1, 4))
+def test_no_sale_is_on_two_sides_of_a_split(days, test_weeks, check_weeks, horizon, folds):
+    dates = pd.date_range("2024-01-01", periods=days)
+    panel = forecasting.Panel(pd.DataFrame({"date": dates}), [], horizon)
+    split = forecasting.plan_split(panel, test_weeks, check_weeks)
+    if split is None:
+        assert days < 7 * (test_weeks + check_weeks) + 3 * horizon + forecasting.SHORTEST_TRAINING
+        return
+    ahead = horizon * forecasting.DAY
+    for fold in [split.fold, *forecasting.rolling_folds(split, folds, 7)]:
+        assert fold.train_first <= fold.train_last
+        assert fold.train_last + ahead <= fold.check_first
+        assert fold.check_last + ahead <= split.test_origins[0]
+    assert split.learn_last + ahead <= split.test_origins[0]
+    assert split.test_origins[-1] + ahead == dates[-1]
+    assert len(split.test_origins) == test_weeks
+
+
+def test_a_young_shop_gets_no_split():
+    panel = make_panel(synthetic_frame(items=20, days=30))
+    assert forecasting.plan_split(panel, 4, 3) is None
+    empty = make_panel(panel.frame.iloc[:0])
+    assert forecasting.plan_split(empty, 1, 1) is None
+    assert forecasting.train_before_test(empty, None, SETTINGS, **EFFORT) == (None, None)
+
+
+def test_what_happens_in_the_test_changes_no_model(panel, split, trained):
+    frame = panel.frame.copy()
+    later = frame["date"] > split.test_origins[0]
+    frame.loc[later, [*FEATURES, "sales", "target"]] = 9
+    # A target reaches ahead: those of rows before the test are known only as far as it is whole by then.
+    reaching = (frame["date"] > split.learn_last) & ~later
+    frame.loc[reaching, "target"] = 9
+    _, again = forecasting.train_before_test(make_panel(frame), split, SETTINGS, **EFFORT)
+    assert again.booster.model_to_string() == trained[1].booster.model_to_string()
+
+
+def test_the_check_days_only_say_when_to_stop(panel, split, trained):
+    stopped, final = trained
+    assert stopped.trees == final.booster.num_trees()
+    assert stopped.curve["check"].argmin() + 1 == stopped.trees
+    assert final.rows > stopped.rows
+
+
+def test_the_learning_curve_is_the_deviance(panel, split, trained):
+    stopped, _ = trained
+    rows = forecasting.select_rows(panel, split.fold.check_first, split.fold.check_last)
+    mean = forecasting.predict(stopped.booster, rows, FEATURES)
+    deviance = demand_scores.poisson_deviance(rows["target"].to_numpy(), mean).mean()
+    assert stopped.curve["check"][stopped.trees - 1] == pytest.approx(deviance, rel=1e-3)
+
+
+def test_training_repeats_itself_whatever_the_threads(panel, split, trained):
+    _, again = forecasting.train_before_test(panel, split, SETTINGS, **EFFORT | {"threads": 2})
+    same = [model.booster.model_to_string().split("parameters:")[0] for model in (again, trained[1])]
+    assert same[0] == same[1]
+
+
+def test_skill_is_found_where_there_is_some():
+    skill = score_skill(make_panel(synthetic_frame(items=500, days=130, mean=0.5)), EFFORT | {"trees": 150})
+    assert skill["low"] > 0
+
+
+def test_no_skill_is_claimed_on_pure_noise():
+    skill = score_skill(make_panel(synthetic_frame(items=250, wave=0.0, mean=0.1)))
+    assert skill["low"] <= 0
+    assert skill["value"] < 0.02
+
+
+def test_no_skill_is_left_when_targets_are_shuffled():
+    frame = synthetic_frame(items=250, mean=0.3)
+    known = frame["target"].notna()
+    rng = np.random.default_rng(0)
+    frame.loc[known, "target"] = rng.permutation(frame.loc[known, "target"].to_numpy())
+    assert score_skill(make_panel(frame))["high"] < 0
+
+
+def test_nothing_is_learned_from_a_shop_without_sales(panel, split):
+    nothing = make_panel(panel.frame.assign(sales=0, target=panel.frame["target"] * 0))
+    assert forecasting.train_before_test(nothing, split, SETTINGS, **EFFORT) == (None, None)
+
+
+def test_sums_agree_with_the_items(panel, split, trained):
+    demand = demand_matrix(panel.frame)
+    history = pd.DataFrame(
+        {"itemid": demand.items, "categoryid": demand.items % 4, "valid_from": pd.Timestamp("2024-01-01")}
+    )
+    categories = forecasting.categories_at(history, demand.items, split.test_origins)
+    boosters = {"LightGBM": trained[1].booster}
+    table = forecasting.forecast_table(panel, demand, split, boosters, 28, categories)
+    total = forecasting.sum_forecasts(table)
+    of_category = forecasting.sum_forecasts(table, categories).groupby("origin").sum().reset_index()
+    for name in ("actual", "LightGBM", "historic mean"):
+        assert total[name].to_numpy() == pytest.approx(of_category[name].to_numpy())
+    daily = panel.frame.groupby("date")["sales"].sum()
+    for row in total.itertuples():
+        after = daily[(daily.index > row.origin) & (daily.index <= row.origin + HORIZON * forecasting.DAY)]
+        assert row.actual == after.sum()
+
+
+def test_newcomers_count_in_the_totals_only(panel, split, trained):
+    newcomer = panel.frame["itemid"] == panel.frame["itemid"].iloc[0]
+    frame = panel.frame[~newcomer | (panel.frame["date"] > split.test_origins[-1])]
+    demand = demand_matrix(frame)
+    none = pd.DataFrame(columns=["itemid", "origin", "categoryid"])
+    boosters = {"LightGBM": trained[1].booster}
+    table = forecasting.forecast_table(make_panel(frame), demand, split, boosters, 28, none)
+    rows = table[table["series"] == panel.frame["itemid"].iloc[0]]
+    assert len(rows) == len(split.test_origins)
+    assert not rows["known"].any()
+    assert not rows["LightGBM"].any()
+
+
+def test_categories_are_those_known_at_the_origin():
+    history = pd.DataFrame(
+        {
+            "itemid": [1, 1, 2],
+            "categoryid": [10, 11, 20],
+            "valid_from": pd.to_datetime(["2024-01-01 00:00", "2024-02-01 12:00", "2024-03-01 00:00"]),
+        }
+    )
+    origins = pd.to_datetime(["2024-01-31", "2024-02-01", "2024-02-02"])
+    found = forecasting.categories_at(history, np.array([1, 2, 3]), origins).set_index(["itemid", "origin"])
+    assert found.loc[1, "categoryid"].tolist() == [10, 11, 11]
+    # Item 2 is first described later: the first description stands; item 3 never is.
+    assert found.loc[2, "categoryid"].tolist() == [20, 20, 20]
+    assert 3 not in found.index
+    assert forecasting.categories_at(history.iloc[:0], np.array([1]), origins).empty
+
+
+def test_shap_values_add_up_to_the_forecast(panel, split, trained):
+    booster = trained[1].booster
+    rows = panel.frame[panel.frame["date"].isin(split.test_origins)]
+    moves = forecasting.explain_test(booster, panel, split, rows=len(rows))
+    raw = np.log(forecasting.predict(booster, rows, FEATURES))
+    assert np.ptp(raw - moves.sum(axis=1).to_numpy()) < 1e-4
+    assert forecasting.importance(booster).sum() == pytest.approx(1)
+
+
+def test_an_interrupted_search_ends_like_an_uninterrupted_one(panel, split, tmp_path):
+    search = forecasting.Search(
+        folds=forecasting.rolling_folds(split, 2, 7),
+        space={
+            "num_leaves": {"low": 2, "high": 16, "integer": True},
+            "learning_rate": {"low": 0.05, "high": 0.3},
+        },
+        fixed=SETTINGS,
+        stride=4,
+        trees=20,
+        patience=5,
+        seed=1,
+        threads=1,
+    )
+    whole, parts = Workspace(tmp_path / "whole"), Workspace(tmp_path / "parts")
+    expected = forecasting.run_search(forecasting.open_search(whole, panel, search), panel, search, 4, None)
+    forecasting.run_search(forecasting.open_search(parts, panel, search), panel, search, 2, None)
+    found = forecasting.run_search(forecasting.open_search(parts, panel, search), panel, search, 4, None)
+    assert [trial.params for trial in found] == [trial.params for trial in expected]
+    assert [trial.value for trial in found] == [trial.value for trial in expected]
+    assert found[0].params == {name: SETTINGS[name] for name in search.space}
+    chosen = forecasting.choose_settings(found, search)
+    assert chosen.deviance == min(trial.value for trial in found if trial.value is not None)
+    assert forecasting.choose_settings([], search) is None
+
+
+def test_the_days_after_the_log_are_forecast(panel, split, trained):
+    found = forecasting.forecast_next(panel, trained[1].booster, 0.5)
+    assert found["itemid"].is_unique
+    assert (found["first_date"] == panel.last_date + forecasting.DAY).all()
+    assert (found["last_date"] == panel.last_date + HORIZON * forecasting.DAY).all()
+    assert found["sells"].between(0, 1).all()
+    assert (found["low_80"] <= found["high_80"]).all()
+    assert (found["high_95"] >= found["high_80"]).all()
+    nothing = forecasting.forecast_next(panel, None, None)
+    assert nothing.empty
+    assert list(nothing) == list(found)
+
+
+def test_the_panel_is_read_as_it_was_written(tmp_path):
+    frame = synthetic_frame(items=5, days=20)
+    workspace = Workspace(tmp_path)
+    with pytest.raises(InputError, match="03_features"):
+        forecasting.load_panel(workspace)
+    write_panel(workspace, frame.sample(frac=1, random_state=0))
+    found = forecasting.load_panel(workspace)
+    assert found.features == FEATURES
+    assert found.frame["sales"].tolist() == frame["sales"].tolist()
+    assert found.frame["price"].dtype == np.float32
+    assert found.last_date == frame["date"].max()

@@ -81,6 +81,7 @@ def test_a_notebook_with_an_error_is_refused():
         (None, "rows", "not known"),
         (True, "yes or no", "yes"),
         ("2015-05-03", "date", "2015-05-03"),
+        ({"leaves": 31}, "settings", '{"leaves": 31}'),
     ],
 )
 def test_facts_are_written_for_a_reader(value, unit, text):

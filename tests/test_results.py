@@ -73,3 +73,8 @@ def test_a_missing_file_names_the_notebook_that_writes_it(workspace, relative, w
 
 def test_a_relative_build_starts_at_the_project():
     assert Workspace("build/ci").folder == ROOT / "build" / "ci"
+
+
+def test_a_result_is_one_value(workspace):
+    with pytest.raises(TypeError, match="dict"):
+        Results("07_gru4rec_tuning", workspace).fact("settings", {"units": 8}, unit="settings")

@@ -2,6 +2,7 @@ import optuna
 import pandas as pd
 import pytest
 from optuna.trial import TrialState
+
 from smartrocket.studies import (
     best_trial,
     fingerprint,

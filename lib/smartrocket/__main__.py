@@ -21,6 +21,7 @@ def read_arguments(words: list[str] | None = None) -> argparse.Namespace:
     lab = commands.add_parser("copy-lab", help="copy a build for notebooks opened by hand")
     lab.add_argument("--profile", required=True)
     commands.add_parser("fetch", help="download the RetailRocket files and check them")
+    commands.add_parser("picture", help="draw the picture in README from the built site")
     serve = commands.add_parser("serve", help="serve the site over http on this machine only")
     serve.add_argument("--port", type=int, default=8000)
     return parser.parse_args(words)
@@ -60,6 +61,10 @@ def run_command(arguments: argparse.Namespace) -> None:
         from smartrocket.download import fetch_retailrocket
 
         fetch_retailrocket()
+    elif arguments.command == "picture":
+        from smartrocket.picture import draw_picture
+
+        draw_picture()
     else:
         from smartrocket.server import serve_site
 

@@ -91,8 +91,8 @@ def read_log(
 ) -> Log:
     """Prepare the tables of a `Log` in the engine, from what `ingest` left in the workspace.
 
-    `time_zone` is a name such as "America/New_York". Raises InputError for an unknown time zone, and where no
-    event of a known type is left.
+    `time_zone` is a name such as "America/New_York". A connection holds one log: reading another replaces it.
+    Raises InputError for an unknown time zone, and where no event of a known type is left.
     """
     if time_zone not in available_timezones():
         raise InputError(f"time_zone {time_zone!r} is unknown: give a name such as UTC or America/New_York.")

@@ -166,8 +166,9 @@ def describe_unknown(unknown: pd.DataFrame) -> str:
         for row in unknown.head(5).itertuples()
     ]
     more = " and others" if len(unknown) > 5 else ""
-    return f"{plural(int(unknown['rows'].sum()), 'row')} of an unknown type are left aside: "
-    f"{joined(names)}{more}."
+    count = int(unknown["rows"].sum())
+    verb = "is" if count == 1 else "are"
+    return f"{plural(count, 'row')} of an unknown type {verb} left aside: {joined(names)}{more}."
 
 
 def describe_missing_files(rows: pd.Series) -> str:
@@ -247,8 +248,10 @@ def describe_partial(partial: pd.DataFrame) -> str:
         return "Every day is covered from midnight to midnight."
     names = joined([day_text(moment) for moment in partial["date"]])
     verb = "is" if len(partial) == 1 else "are"
-    return f"{names} {verb} covered only in part, and the averages leave "
-    f"{'it' if len(partial) == 1 else 'them'} out."
+    return (
+        f"{names} {verb} covered only in part, and the averages leave "
+        f"{'it' if len(partial) == 1 else 'them'} out."
+    )
 
 
 def describe_last_week(daily: pd.DataFrame, totals: pd.Series) -> str:

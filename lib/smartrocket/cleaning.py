@@ -81,13 +81,16 @@ def keep_events(judged: ibis.Table) -> ibis.Table:
     return parse_timestamps(kept.mutate(transactionid=sold)).order_by(EVENT_ORDER)
 
 
-def make_ledger(judged: ibis.Table, file: str) -> pd.DataFrame:
+def make_ledger(judged: ibis.Table, file: str, unused: dict[str, int] | None = None) -> pd.DataFrame:
     """Account for every row of a file: file, outcome ("kept" or the reason it was dropped), rows.
 
-    The rows of all outcomes add up to the rows of the file.
+    `unused` are rows of the file that were not even judged, by outcome. The rows of all outcomes add up to the rows
+    of the file.
     """
-    counted = judged.group_by(outcome=judged.reason.fill_null("kept")).agg(rows=judged.count())
-    ledger = counted.order_by(ibis.desc("rows"), "outcome").to_pandas()
+    counted = judged.group_by(outcome=judged.reason.fill_null("kept")).agg(rows=judged.count()).to_pandas()
+    others = pd.DataFrame([(name, rows) for name, rows in (unused or {}).items() if rows], columns=["outcome", "rows"])
+    ledger = pd.concat([counted, others.astype({"rows": "int64"})], ignore_index=True)
+    ledger = ledger.sort_values(["rows", "outcome"], ascending=[False, True])
     ledger.insert(0, "file", file)
     return ledger.sort_values("outcome", key=lambda names: names != "kept", kind="stable", ignore_index=True)
 
@@ -141,8 +144,7 @@ def make_history(judged: ibis.Table, role: str, value: ibis.Value, name: str) ->
 
     A value holds from its snapshot until the next snapshot that differs (`valid_to` NULL: until further
     notice). Snapshots that repeat the value add no row. Of two values at the same moment the larger counts.
-    The log starts before the first snapshot; the first known value of an item is therefore carried back:
-    readers take it for any time before `valid_from` of the item's first row.
+    Before an item's first snapshot its value is unknown: nothing is carried back.
     """
     rows = judged.filter((judged.role == role) & judged.reason.isnull())
     rows = rows.select(itemid=rows.itemid, timestamp=rows.timestamp, value=value)
@@ -172,9 +174,13 @@ def availability_history(judged: ibis.Table) -> ibis.Table:
 
 
 def count_properties(raw: ibis.Table) -> pd.DataFrame:
-    """Count the rows, items and different values of each property, most rows first."""
+    """Count each property's rows, items and different values, most rows first.
+
+    Returns property, rows, items, values; the last two are estimates, to within a few percent, since counting tens
+    of millions of values exactly would take most of the memory.
+    """
     counts = raw.group_by("property").agg(
-        rows=raw.count(), items=raw.itemid.nunique(), values=raw.value.approx_nunique()
+        rows=raw.count(), items=raw.itemid.approx_nunique(), values=raw.value.approx_nunique()
     )
     return counts.order_by([ibis.desc("rows"), "property"]).to_pandas()
 

@@ -135,8 +135,8 @@ def forecast_baselines(
 ) -> pd.DataFrame:
     """Return itemid, origin and one column for each of `BASELINES`: units over the next `horizon` days.
 
-    One row for each item in the panel by the end of the origin day. `categories` has itemid, origin and categoryid;
-    without it the category-shrunk mean draws towards the mean of the whole shop.
+    One row for each item in the panel by the end of the origin day. `categories` has itemid, origin and
+    categoryid; without it the category-shrunk mean draws towards the mean of the whole shop.
     """
     tables = [_forecast_origin(demand, origin, horizon, average_days, categories) for origin in origins]
     if not tables:

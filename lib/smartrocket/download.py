@@ -4,8 +4,7 @@ import shutil
 from pathlib import Path
 
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT, replacing
-from smartrocket.preparation import hash_file
+from smartrocket.files import ROOT, hash_file, replacing
 
 DATASET = "retailrocket/ecommerce-dataset"
 FOLDER = ROOT / "data" / "raw" / "retailrocket"

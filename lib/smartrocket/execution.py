@@ -14,8 +14,7 @@ import papermill
 import yaml
 
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT, read_json, remove, write_json
-from smartrocket.preparation import hash_file
+from smartrocket.files import ROOT, hash_file, read_json, remove, write_json
 from smartrocket.rawfiles import RawFiles
 from smartrocket.workspace import Workspace
 

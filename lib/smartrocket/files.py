@@ -1,5 +1,6 @@
 """Files that are whole or absent: everything is written under a temporary name and then renamed."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -76,3 +77,9 @@ def write_parquet_frame(path: Path | str, frame: pd.DataFrame) -> None:
     """Write a pandas frame as Parquet (zstd, without index) atomically."""
     with replacing(path) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

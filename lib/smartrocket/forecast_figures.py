@@ -417,7 +417,7 @@ def calibration(known: pd.DataFrame, model: str, groups: int = 10) -> pd.DataFra
 
 
 def popularity(known: pd.DataFrame, demand: Demand) -> pd.Categorical:
-    """Return each row's class of units sold in the four weeks up to its origin, in the order of POPULARITY."""
+    """Return each row's class of units sold in the four weeks up to its origin, one of POPULARITY."""
     position = {origin: demand.position(origin) for origin in known["origin"].unique()}
     row = np.searchsorted(demand.items, known["series"].to_numpy())
     running = np.cumsum(np.pad(np.nan_to_num(demand.units), ((0, 0), (1, 0))), axis=1)
@@ -600,7 +600,7 @@ def show_parameter_importance(shares: pd.DataFrame) -> Finding:
 def measure_coverage(
     known: pd.DataFrame, demand: Demand, model: str, dispersion: float | None, seed: int
 ) -> pd.DataFrame:
-    """Return class, nominal, rows, ranked (by randomised ranks) and plain coverage; class "all" comes first."""
+    """Return class, nominal, rows, ranked (by randomised ranks) and plain coverage, class "all" first."""
     if model not in known or known.empty or dispersion is None:
         return pd.DataFrame(columns=["class", "nominal", "rows", "ranked", "plain"])
     actual, mean = known["actual"].to_numpy(), known[model].to_numpy()

@@ -1,8 +1,8 @@
-"""A made-up shop in the RetailRocket file format: the click log, item properties and category tree of a sample shop.
+"""A made-up shop in the RetailRocket file format: click log, item properties and category tree.
 
-The shop is calibrated to published aggregates of the RetailRocket data set, and it carries structure that models
-can learn: visitors have tastes, items have neighbours that sessions move through in one direction, items are born
-and decline, weeks have a rhythm, and price cuts sell. Nothing in it is a row of anybody's data.
+The shop is calibrated to published aggregates of the RetailRocket data set, and it carries structure that
+models can learn: visitors have tastes, items have neighbours that sessions move through in one direction,
+items are born and decline, weeks have a rhythm, and price cuts sell. No row in it is anybody's data.
 """
 
 from collections.abc import Iterator
@@ -22,77 +22,31 @@ from smartrocket.files import replacing
 HOUR = 3_600_000
 DAY = 24 * HOUR
 WEEK = 7 * DAY
-SESSION_GAP = HOUR // 2
 
 EVENTS = ("view", "addtocart", "transaction")
 VIEW, CART, BUY = 0, 1, 2
 
-# Published totals of RetailRocket by UTC hour and by weekday (Monday first): views in thousands, addtocarts and
-# transactions in tens. Their ratios say when people look, and when they buy what they look at.
-HOUR_VIEWS = np.array(
-    [
-        139,
-        136,
-        142,
-        147,
-        143,
-        116,
-        75,
-        43,
-        25,
-        17,
-        16,
-        20,
-        31,
-        50,
-        80,
-        125,
-        156,
-        173,
-        174,
-        176,
-        181,
-        178,
-        170,
-        154.0,
-    ]
-)
-HOUR_CARTS = np.array(
-    [
-        373,
-        358,
-        334,
-        327,
-        314,
-        279,
-        180,
-        103,
-        54,
-        40,
-        31,
-        39,
-        65,
-        111,
-        184,
-        323,
-        434,
-        504,
-        497,
-        509,
-        522,
-        489,
-        472,
-        392,
-    ]
-)
-HOUR_BUYS = np.array(
-    [112, 104, 101, 84, 75, 75, 48, 28, 11, 7, 6, 8, 10, 22, 46, 114, 162, 200, 191, 189, 182, 183, 160, 131]
-)
+# Published totals of RetailRocket by UTC hour and by weekday (Monday first): views in thousands, addtocarts
+# and transactions in tens. Their ratios say when people look, and when they buy what they look at.
+# fmt: off
+HOUR_VIEWS = np.array([
+    139, 136, 142, 147, 143, 116, 75, 43, 25, 17, 16, 20,
+    31, 50, 80, 125, 156, 173, 174, 176, 181, 178, 170, 154,
+])
+HOUR_CARTS = np.array([
+    373, 358, 334, 327, 314, 279, 180, 103, 54, 40, 31, 39,
+    65, 111, 184, 323, 434, 504, 497, 509, 522, 489, 472, 392,
+])
+HOUR_BUYS = np.array([
+    112, 104, 101, 84, 75, 75, 48, 28, 11, 7, 6, 8,
+    10, 22, 46, 114, 162, 200, 191, 189, 182, 183, 160, 131,
+])
+# fmt: on
 WEEKDAY_VIEWS = np.array([424.6, 431.5, 415.6, 404.1, 367.2, 296.5, 324.9])
 WEEKDAY_CARTS = np.array([1137, 1158, 1138, 1095, 954, 695, 755])
 WEEKDAY_BUYS = np.array([385, 397, 415, 375, 293, 181, 200])
 
-# Share of the category tree at each level below its roots, and how many of a level's categories have children.
+# Share of the category tree at each level, roots first, and the share of a level that has children.
 LEVEL_SHARES = np.array([0.015, 0.104, 0.421, 0.398, 0.054, 0.008])
 PARENT_SHARES = np.array([1.0, 0.8, 0.27, 0.055, 0.08])
 
@@ -111,7 +65,7 @@ PRICE_STEP = 12
 # The first part of RetailRocket's item properties holds this share of the rows.
 FIRST_PART = 10_999_999 / 20_275_902
 
-# How sessions move. The shares were fitted to the published transition table and to repeats in view sequences.
+# How sessions move: shares fitted to the published transition table and to repeats in view sequences.
 REPEAT_VIEW = 0.25
 RETURN_VIEW = 0.17
 REPEAT_AFTER_CART = 0.46
@@ -149,9 +103,7 @@ class ShopDesign(BaseModel):
         1.5, ge=0, le=3, description="Standard deviation of the logarithm of item popularity."
     )
     price_changes: float = Field(0.5, ge=0, le=1, description="Share of items whose price changes.")
-    described_items: float = Field(
-        0.788, ge=0, le=1, description="Share of the visited items that have properties."
-    )
+    described_items: float = Field(0.788, ge=0, le=1, description="Share of the visited items that have properties.")
     property_names: int = Field(200, ge=12, description="Number of different property names.")
     properties_per_item: float = Field(
         12.0, ge=0, le=200, description="Mean number of rarer properties of an item, beside the common ones."
@@ -159,9 +111,7 @@ class ShopDesign(BaseModel):
     duplicate_share: float = Field(
         0.0002, ge=0, le=0.1, description="Exact duplicate rows for each row of the event file."
     )
-    bots: int = Field(
-        3, ge=0, description="Number of days on which an automatic visitor clicks over 200 times."
-    )
+    bots: int = Field(3, ge=0, description="Number of days on which an automatic visitor clicks over 200 times.")
     learnable: bool = Field(
         True, description="Whether sequences and sales follow patterns; otherwise both are pure noise."
     )
@@ -171,7 +121,8 @@ class ShopDesign(BaseModel):
 class Catalogue:
     """The items of a shop. Rows 0 to `items` - 1 are visited and ordered by category; the rest is unvisited.
 
-    Weekly arrays have one column for each week from `origin` on, the last Sunday 03:00 UTC before the log starts.
+    Weekly arrays have one column for each week from `Clock.origin` on, the last Sunday 03:00 UTC before the
+    log starts.
     """
 
     itemid: np.ndarray
@@ -204,7 +155,7 @@ def generate(design: ShopDesign, folder: Path | str) -> dict[str, int]:
 
     The files have the names, headers and encodings of the RetailRocket data set: events.csv (timestamp in
     milliseconds, visitorid, event, itemid, transactionid), item_properties_part1.csv and
-    item_properties_part2.csv (timestamp, itemid, property, value) and category_tree.csv (categoryid, parentid).
+    item_properties_part2.csv (timestamp, itemid, property, value), category_tree.csv (categoryid, parentid).
     Equal designs give equal bytes. Each file appears whole or not at all.
     """
     folder = Path(folder)
@@ -213,9 +164,7 @@ def generate(design: ShopDesign, folder: Path | str) -> dict[str, int]:
     clock = Clock(design)
     categories, parents = grow_categories(design.categories, tree_rng)
     catalogue = stock_items(design, clock, categories, parents, item_rng)
-    rows = {
-        "category_tree.csv": write_categories(categories, parents, tree_rng, folder / "category_tree.csv")
-    }
+    rows = {"category_tree.csv": write_categories(categories, parents, tree_rng, folder / "category_tree.csv")}
     rows |= write_properties(design, clock, catalogue, property_rng, folder)
     visits = plan_visits(design, clock, visit_rng)
     events = walk_visits(design, clock, catalogue, visits, event_rng)
@@ -341,9 +290,7 @@ def stock_items(
         attention *= np.where(np.pad(available[:visited], ((0, 0), (0, 1)), mode="edge"), 1, 0.5)
         appeal = rng.normal(0, 0.5, visited) + 0.25 * score
         mood = drift(len(parents), weeks, 0.8, 0.2, rng)[shelf]
-        desire = np.exp(
-            appeal[:, None] + 0.5 * interest[:, :weeks] + mood + 2.5 * np.minimum(cut[:, :weeks], 0.5)
-        )
+        desire = np.exp(appeal[:, None] + 0.5 * interest[:, :weeks] + mood + 2.5 * np.minimum(cut[:, :weeks], 0.5))
         share = popularity[:, None] * attention[:, :weeks]
         desire *= available[:visited]
         desire /= (share * desire).sum() / share.sum()
@@ -367,7 +314,7 @@ def stock_items(
 
 
 def drift(rows: int, weeks: int, memory: float, spread: float, rng: Generator) -> np.ndarray:
-    """Return autoregressive series around 0 (rows x weeks): correlation of next weeks, and standard deviation."""
+    """Return autoregressive series around 0 (rows x weeks) with the given correlation and deviation."""
     noise = rng.normal(0, spread, (rows, weeks)).astype(np.float32)
     for week in range(1, weeks):
         noise[:, week] = memory * noise[:, week - 1] + np.sqrt(1 - memory**2) * noise[:, week]
@@ -387,9 +334,7 @@ def draw_life_cycles(items: int, weeks: int, rng: Generator) -> tuple[np.ndarray
     rising = np.where(age > 0, (1 - np.exp(-age - 0.3)) * np.exp(-age / fading), 0)
     ending = 1 / (1 + np.exp(np.clip(2 * age, -30, 30)))
     trend = np.exp(rng.normal(0, 0.7, (items, 1)) * (week / weeks - 0.5))
-    life = np.where(kind < 0.33, rising, np.where((kind < 0.43) & (moment > 2), ending, trend)).astype(
-        np.float32
-    )
+    life = np.where(kind < 0.33, rising, np.where((kind < 0.43) & (moment > 2), ending, trend)).astype(np.float32)
     life /= np.maximum(life.mean(axis=1, keepdims=True), 0.15)
     born = np.where(kind < 0.33, np.maximum(moment, 0), 0)[:, 0]
     return born, life
@@ -409,9 +354,7 @@ def draw_prices(
         depth = np.where(rng.random(promotion.shape) < 0.03, rng.uniform(0.1, 0.4, promotion.shape), 0)
         for week in range(length):
             np.minimum(promotion[:, week:], 1 - depth[:, : weeks - week], out=promotion[:, week:])
-    revision = rng.normal(0, 0.08, len(moving))[:, None] * (
-        np.arange(weeks) > rng.uniform(0, weeks, (len(moving), 1))
-    )
+    revision = rng.normal(0, 0.08, len(moving))[:, None] * (np.arange(weeks) > rng.uniform(0, weeks, (len(moving), 1)))
     discount[moving] = promotion * np.exp(revision)
     return np.round(usual[:, None] * discount).astype(np.int32), discount
 
@@ -427,7 +370,7 @@ def draw_availability(items: int, visited: int, weeks: int, rng: Generator) -> n
 
 
 def draw_described(score: np.ndarray, share: float, rng: Generator) -> np.ndarray:
-    """Return which items have properties: `share` of them, mostly the more popular (`score` is standard normal)."""
+    """Return which items have properties: a share of them, rather the more popular ones (higher score)."""
     missing = round((1 - share) * len(score))
     luck = rng.gumbel(size=len(score)) - 0.8 * score
     described = np.ones(len(score), bool)
@@ -456,16 +399,19 @@ def plan_visits(design: ShopDesign, clock: Clock, rng: Generator) -> Visits:
     busyness = clock.busyness(rng)
     first_session = np.concatenate([[0], np.cumsum(sessions)[:-1]])
     hours = draw_hours(busyness, rng.random(design.visitors), rng)
-    # Hours until the next session. A long pause ends at a usual hour of the day, a short one whenever it ends.
+    # Hours until the next session.
     pause = np.maximum(np.exp(rng.normal(3.75, 2.5, len(visitor))), 0.6)
     pause[first_session] = 0
     elapsed = np.cumsum(pause)
     elapsed -= elapsed[first_session][visitor]
     later = hours[visitor] + elapsed
+    # A long pause ends at a usual hour of the day, and so does a short one that would end at an unusual hour.
+    offset = clock.first_hour % 24
+    awake = HOUR_VIEWS[((later + offset) % 24).astype(int)] / HOUR_VIEWS.max()
+    moved = (pause > 12) | (rng.random(len(visitor)) > awake)
     usual_hours = np.cumsum(HOUR_VIEWS) / HOUR_VIEWS.sum()
     usual = np.searchsorted(usual_hours, rng.random(len(visitor)), side="right") + rng.random(len(visitor))
-    offset = clock.first_hour % 24
-    later = np.where(pause > 12, (later + offset) // 24 * 24 - offset + usual, later)
+    later = np.where(moved, (later + offset) // 24 * 24 - offset + usual, later)
     later[first_session] = hours
     start = clock.first_hour * HOUR + (np.minimum(later, clock.hours + 1) * HOUR).astype(np.int64)
     start[first_session] = np.clip(start[first_session], clock.start, clock.end - 1)
@@ -476,23 +422,20 @@ def plan_visits(design: ShopDesign, clock: Clock, rng: Generator) -> Visits:
     events = np.bincount(visitor, weights=length, minlength=design.visitors).astype(np.int64)
     rank = np.empty(design.visitors, np.int32)
     rank[np.argsort(-events, kind="stable")] = np.arange(design.visitors, dtype=np.int32)
-    order = np.argsort(
-        rank[visitor].astype(np.int64) * (clock.end - clock.start) + start - clock.start, kind="stable"
-    )
+    order = np.argsort(rank[visitor].astype(np.int64) * (clock.end - clock.start) + start - clock.start, kind="stable")
     return Visits(rank[visitor][order], length[order], start[order], np.sort(events)[::-1])
 
 
 def draw_hours(busyness: np.ndarray, place: np.ndarray, rng: Generator) -> np.ndarray:
     """Return hours since the first hour of the log at which the given shares of all visits have begun."""
-    return np.minimum(np.searchsorted(busyness, place, side="right"), len(busyness) - 1) + rng.random(
-        len(place)
-    )
+    hour = np.searchsorted(busyness, place, side="right")
+    return np.minimum(hour, len(busyness) - 1) + rng.random(len(place))
 
 
 def walk_visits(
     design: ShopDesign, clock: Clock, catalogue: Catalogue, visits: Visits, rng: Generator
 ) -> dict[str, np.ndarray]:
-    """Return the event log as columns: timestamp, visitor, event, item, transaction (-1 where there is none)."""
+    """Return the event log as columns: timestamp, visitor, event, item, transaction (-1 for none)."""
     session = np.repeat(np.arange(len(visits.length), dtype=np.int32), visits.length)
     visitor = visits.visitor[session]
     opening = np.zeros(len(session), bool)
@@ -529,7 +472,7 @@ def draw_items(
     opening: np.ndarray,
     rng: Generator,
 ) -> np.ndarray:
-    """Return for each event an item to look at afresh: popular on that day, and often of the visitor's taste."""
+    """Return for each event a new item to look at: popular on that day, often of the visitor's taste."""
     number = len(session)
     if not design.learnable:
         chance = np.cumsum(catalogue.popularity)
@@ -541,7 +484,7 @@ def draw_items(
     chance = np.cumsum(catalogue.popularity)
     taste = catalogue.shelf[np.searchsorted(chance, rng.random(len(visits.events)) * chance[-1])]
     day = clock.day(visits.start)[session]
-    order = np.argsort(day, kind="stable").astype(np.int32 if number < 2**31 else np.int64)
+    order = np.argsort(day, kind="stable")
     borders = np.searchsorted(day[order], np.arange(day.max() + 2))
     for today in range(len(borders) - 1):
         chosen = order[borders[today] : borders[today + 1]]
@@ -561,12 +504,23 @@ def draw_items(
 class Walk:
     """Visitors who go from item to item, all at once: step k gives every visitor the item of the k-th event.
 
-    Within a session a visitor moves along the items of a category, or of a matching style, in one direction: the
-    next item depends on the last two, not on the last alone. Carts and purchases depend on the item's appeal, price
-    and availability in that week; a purchase takes what the visitor has put into the cart, often sessions before.
+    Within a session a visitor moves along the items of a category, or of a matching style, in one direction:
+    the next item depends on the last two, not on the last alone. Carts and purchases depend on the item's
+    appeal, price and availability in that week; a purchase takes what the visitor has put into the cart,
+    often sessions before.
     """
 
-    def __init__(self, design, clock, catalogue, visits, session, opening, fresh, rng) -> None:
+    def __init__(
+        self,
+        design: ShopDesign,
+        clock: Clock,
+        catalogue: Catalogue,
+        visits: Visits,
+        session: np.ndarray,
+        opening: np.ndarray,
+        fresh: np.ndarray,
+        rng: Generator,
+    ) -> None:
         self.design, self.catalogue, self.rng = design, catalogue, rng
         self.opening, self.fresh = opening, fresh
         self.first = np.concatenate([[0], np.cumsum(visits.events)[:-1]])
@@ -655,7 +609,7 @@ class Walk:
         else:
             eager = ready = np.ones(len(now))
         waiting = self.cart[0, who] >= 0
-        cart = np.choose(before, [0.086 * self.design.conversion * eager, 0.229, 0.02])
+        cart = np.choose(before, [0.096 * self.design.conversion * eager, 0.229, 0.02])
         buy = np.choose(
             before,
             [
@@ -703,9 +657,7 @@ class Walk:
             partner = self.catalogue.partner[(self.partner_place[previous] + shift) % stock]
             option = np.where(matching, partner, similar)
             options.append(option)
-            weights.append(
-                (self.catalogue.popularity[option] * self.catalogue.attention[option, week]) ** 0.8
-            )
+            weights.append((self.catalogue.popularity[option] * self.catalogue.attention[option, week]) ** 0.8)
         second = rng.random(len(who)) * (weights[0] + weights[1]) > weights[0]
         chosen = np.where(second, options[1], options[0])
         gone = self.catalogue.attention[chosen, week] < 0.02
@@ -747,7 +699,7 @@ def time_events(
 
 
 def show_every_item(log: dict[str, np.ndarray], items: int, rng: Generator) -> None:
-    """Give each item that nobody has looked at one view of a visitor who came for one view only (in place)."""
+    """Give each item that nobody has looked at one view of a visitor with a single view (in place)."""
     count = np.bincount(log["item"], minlength=items)
     unseen = rng.permutation(np.flatnonzero(count == 0))
     visitor = log["visitor"]
@@ -808,11 +760,6 @@ def send_bots(
     }
 
 
-def write_table(columns: list[pa.Array], names: str, path: Path) -> int:
-    """Write columns as a CSV file without quotes, atomically, and return the number of rows."""
-    return write_blocks(iter([columns]), names, path)
-
-
 def write_blocks(blocks: Iterator[list[pa.Array]], names: str, path: Path) -> int:
     """Write blocks of columns below one header as a CSV file, atomically, and return the number of rows."""
     rows = 0
@@ -830,7 +777,7 @@ def write_categories(ids: np.ndarray, parents: np.ndarray, rng: Generator, path:
     """Write category_tree.csv in random order, the parent of a root left empty, and return its rows."""
     order = rng.permutation(len(ids))
     parent = pa.array(ids[parents][order], mask=(parents < 0)[order])
-    return write_table([pa.array(ids[order]), parent], "categoryid,parentid", path)
+    return write_blocks(iter([[pa.array(ids[order]), parent]]), "categoryid,parentid", path)
 
 
 def write_events(log: dict[str, np.ndarray], path: Path) -> int:
@@ -889,7 +836,7 @@ def write_properties(
     """Write both parts of the item properties, and return the rows of each.
 
     Each Sunday at 03:00 UTC, from a week after the log's origin on, a snapshot of all properties is taken. A
-    value that never changes is written once, for one snapshot; of a value that changes, every snapshot is written.
+    value that never changes is written for one snapshot, a value that changes for every snapshot.
     """
     items = rng.permutation(np.flatnonzero(catalogue.described))
     split = round(len(items) * FIRST_PART)
@@ -980,10 +927,8 @@ def describe_items(
     return item, name, snapshot.astype(np.int32), value.astype(np.int32)
 
 
-def draw_texts(
-    values: Values, kind: str, items: int, snapshots: int, changing: float, rng: Generator
-) -> np.ndarray:
-    """Return values of one kind (items x snapshots), of which a share of the items changes from time to time."""
+def draw_texts(values: Values, kind: str, items: int, snapshots: int, changing: float, rng: Generator) -> np.ndarray:
+    """Return values of one kind (items x snapshots); of a share of the items they change at times."""
     size = values.size[kind]
     value = np.repeat(rng.integers(0, size, (items, 1)), snapshots, axis=1)
     moving = np.flatnonzero(rng.random(items) < changing)

@@ -185,9 +185,7 @@ class GRU4Rec:
         rows, local = self._rows(np.concatenate([targets, negatives, inputs]))
         items = table.weight.index_select(0, rows).requires_grad_()
         bias = parameters["bias"].weight.index_select(0, rows).requires_grad_()
-        local_targets, local_negatives, local_inputs = local.split(
-            [len(targets), len(negatives), len(inputs)]
-        )
+        local_targets, local_negatives, local_inputs = local.split([len(targets), len(negatives), len(inputs)])
         inside = torch.from_numpy(inside).to(self.device)
         local_current = local_inputs.view(inside.shape)[inside]
         source = items
@@ -201,9 +199,7 @@ class GRU4Rec:
         states = self._read(embedded)[inside]
         states = functional.dropout(states, settings.hidden_dropout)
         target_scores = row_scores(states, local_targets, items, bias)
-        negative_scores = torch.addmm(
-            bias[local_negatives], states, functional.embedding(local_negatives, items).T
-        )
+        negative_scores = torch.addmm(bias[local_negatives], states, functional.embedding(local_negatives, items).T)
         # The item on the screen is a negative of every click: with a tied table it would else rank high
         # everywhere, although shoppers move on.
         current_scores = row_scores(states, local_current, items, bias)
@@ -212,9 +208,7 @@ class GRU4Rec:
         left_out = torch.cat([(local_targets == local_current)[:, None], left_out], dim=1)
         if settings.loss == "cross-entropy":
             expected = settings.logq * np.r_[np.float32(0), sampler.log_expected(negatives)]
-            loss = sampled_cross_entropy(
-                target_scores, scores, left_out, torch.from_numpy(expected).to(self.device)
-            )
+            loss = sampled_cross_entropy(target_scores, scores, left_out, torch.from_numpy(expected).to(self.device))
         else:
             loss = bpr_max(target_scores, scores, left_out, settings.bpr_regularisation, settings.elu)
         loss.backward()

@@ -119,6 +119,7 @@ class Categories:
         self.ids, self.parent_ids, self.parent_of = ids, parent_ids, parent_of
         self.of_item = np.full(items, len(ids))
         self.seen = np.zeros(len(ids) + 1, dtype=bool)
+        self.parent_seen = np.zeros(len(parent_ids) + 1, dtype=bool)
         self.sales = WindowSums(len(ids) + 1, [7, 30])
         self.views = WindowSums(len(ids) + 1, [7])
         self.parent_sales = WindowSums(len(parent_ids) + 1, [7])
@@ -127,10 +128,12 @@ class Categories:
         """Live through one day: first the changes of category, then the day's events in them."""
         self.of_item[changes["place"]] = np.searchsorted(self.ids, changes["value"])
         category = self.of_item[counts["place"]]
+        parent = self.parent_of[category]
         self.seen[category] = True
+        self.parent_seen[parent] = True
         self.sales.add(add_up(category, counts["sales"], len(self.seen)))
         self.views.add(add_up(category, counts["views"], len(self.seen)))
-        self.parent_sales.add(add_up(self.parent_of[category], counts["sales"], len(self.parent_ids) + 1))
+        self.parent_sales.add(add_up(parent, counts["sales"], len(self.parent_seen)))
 
     def tell(self, rows: np.ndarray, item_sales_30: np.ndarray) -> dict[str, np.ndarray]:
         """Return the features of some items, missing where the category is unknown or had no event yet."""
@@ -146,7 +149,7 @@ class Categories:
             "category_sales_sum_7": np.ma.array(week, mask=quiet),
             "category_sales_sum_30": np.ma.array(month, mask=quiet),
             "category_views_sum_7": np.ma.array(self.views.sums[7][category], mask=quiet),
-            "parent_sales_sum_7": np.ma.array(self.parent_sales.sums[7][parent], mask=quiet | orphan),
+            "parent_sales_sum_7": np.ma.array(self.parent_sales.sums[7][parent], mask=orphan | ~self.parent_seen[parent]),
             "category_sales_trend": np.where(quiet, np.nan, divide(week, month * 7 / 30)).astype(np.float32),
             "category_share_30": np.where(quiet, np.nan, divide(item_sales_30, month)).astype(np.float32),
         }
@@ -251,8 +254,8 @@ def read_diary(table: ibis.Table) -> Diary:
 
 
 def day_numbers(dates: pa.ChunkedArray) -> np.ndarray:
-    """Return dates as days since 1970 (int32); a missing date is far in the future."""
-    return dates.cast(pa.int32()).fill_null(np.iinfo(np.int32).max).to_numpy()
+    """Return dates as days since 1970; a missing date is far in the future."""
+    return dates.cast(pa.int32()).fill_null(np.iinfo(np.int32).max).to_numpy().astype(np.int64)
 
 
 def number_day(day: date) -> int:

@@ -4,7 +4,6 @@ Everything here is written only where it changed, so that make sees by the files
 """
 
 import ast
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -12,8 +11,9 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from smartrocket.download import BY_HAND, FOLDER, PUBLISHED
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT, read_json, remove, replacing, write_if_changed, write_json
+from smartrocket.files import ROOT, hash_file, read_json, remove, replacing, write_if_changed, write_json
 from smartrocket.generator import generate
 from smartrocket.profiles import NOTEBOOKS, Profile, load_profile, resolve
 from smartrocket.rawfiles import RawFiles, check_events
@@ -37,6 +37,8 @@ def prepare(name: str, shop: str | None = None) -> None:
     title = profile.shop.title or name_shop(build)
     parameters = resolve(profile, name, title)
     raw = RawFiles.describe(parameters["01_eda"]["raw"])
+    if raw.folder == FOLDER:
+        check_download()
     check_events(raw)
     for notebook, values in parameters.items():
         check_parameters(notebook, values)
@@ -76,6 +78,13 @@ def name_shop(build: Path) -> str:
     """Name a shop after the folder of its files."""
     raw = build / "raw"
     return raw.resolve().name if raw.is_symlink() else build.name
+
+
+def check_download() -> None:
+    """Raise InputError where one of RetailRocket's files is missing, saying how to get it."""
+    missing = [name for name in PUBLISHED if not (FOLDER / name).is_file()]
+    if missing:
+        raise InputError(f"data/raw/retailrocket/ lacks {', '.join(missing)}: run `make data`, or {BY_HAND}")
 
 
 def generate_once(profile: Profile, build: Path) -> None:
@@ -147,12 +156,6 @@ def imported(code: str) -> set[str]:
 def hash_modules(names: set[str]) -> dict[str, str]:
     """Return the SHA-256 of each named module of the library."""
     return {name: hash_file(LIBRARY / f"{name}.py") for name in sorted(names)}
-
-
-def hash_file(path: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def fingerprint(raw: RawFiles) -> list[list]:

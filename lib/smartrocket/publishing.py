@@ -1,13 +1,16 @@
 """From a finished build to the pages of the report: cleaned notebooks, variables and parts, then the site."""
 
+import json
+import os
 import re
+import time
 from pathlib import Path
 
 import nbformat
 import yaml
 
 from smartrocket.errors import InputError
-from smartrocket.files import replacing, write_if_changed, write_text
+from smartrocket.files import replacing, write_if_changed, write_json, write_text
 from smartrocket.findings import escape_markdown
 from smartrocket.partials import raw_html, write_parts
 from smartrocket.profiles import NOTEBOOKS
@@ -25,11 +28,18 @@ SYMBOLS = {"megabytes": " MB", "seconds": " s"}
 def publish(profile: str, root: Path) -> None:
     """Publish the report of the build `build/<profile>/` of the project in `root` as `root/_site/`.
 
+    `_site/built.json` is written last: where it is, the site is whole.
+
     Raises InputError when a notebook was not executed, when a page asks for what the run has not found, or
     when the site cannot be rendered without mistakes.
     """
+    begun = time.time()
     write_sources(profile, root)
     renderer = render(root, root / "_site")
+    built = root / "_site" / "built.json"
+    write_json(built, {"profile": profile, "renderer": renderer})
+    # Whatever was edited while the site was rendered is newer than its start, and so make renders it again.
+    os.utime(built, (begun, begun))
     print(f"_site/index.html is the report of {profile}, rendered with {renderer}", flush=True)
 
 
@@ -170,6 +180,8 @@ def write_fact(fact: dict) -> str:
         return "yes" if value else "no"
     if isinstance(value, str):
         return value
+    if isinstance(value, list | dict):
+        return json.dumps(value, ensure_ascii=False)
     if unit == "share":
         return percent(value)
     digits = 0 if isinstance(value, int) or abs(value) >= 100 else 2

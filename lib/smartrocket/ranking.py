@@ -89,9 +89,7 @@ def read_sessions(frame: pd.DataFrame, item_ids: np.ndarray) -> Sessions:
     unknown = items >= len(item_ids)
     unknown[~unknown] = item_ids[items[~unknown]] != clicked[~unknown]
     if unknown.any():
-        raise InputError(
-            f"item {clicked[unknown][0]} is not in the training catalogue: drop unknown items first."
-        )
+        raise InputError(f"item {clicked[unknown][0]} is not in the training catalogue: drop unknown items first.")
     session = frame["sessionid"].to_numpy()
     starts = np.flatnonzero(np.r_[True, session[1:] != session[:-1]]) if len(session) else np.array([], int)
     moments = frame["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64)
@@ -185,9 +183,7 @@ def top_items(scores: np.ndarray, length: int = LIST_LENGTH) -> list[np.ndarray]
     return [row[keep] for row, keep in zip(items.numpy(), risen, strict=True)]
 
 
-def evaluate_all(
-    models: Mapping[str, Recommender], clicks: NextClicks, item_count: int
-) -> dict[str, Ranking]:
+def evaluate_all(models: Mapping[str, Recommender], clicks: NextClicks, item_count: int) -> dict[str, Ranking]:
     """Return each model's ranking; nothing where the test set asks no question."""
     return {name: evaluate(model, clicks, item_count) for name, model in models.items() if len(clicks)}
 
@@ -204,9 +200,7 @@ def evaluate(model: Recommender, clicks: NextClicks, item_count: int, batch: int
     return Ranking(clicks, ranks, np.flatnonzero(recommended), item_count)
 
 
-def bootstrap_interval(
-    gains: np.ndarray, session: np.ndarray, seed: int, replicates: int = 500
-) -> tuple[float, float]:
+def bootstrap_interval(gains: np.ndarray, session: np.ndarray, seed: int, replicates: int = 500) -> tuple[float, float]:
     """Return the 95 % percentile interval of the mean gain, drawing whole sessions with replacement.
 
     Clicks of one session depend on each other, so sessions are drawn, not clicks. One seed draws the
@@ -258,9 +252,7 @@ class Gate:
 def leak_gates(train: pd.DataFrame, test: pd.DataFrame) -> list[Gate]:
     """Check that no test session is in training and that every test click is later than training."""
     shared = np.intersect1d(train["sessionid"].unique(), test["sessionid"].unique())
-    gates = [
-        Gate("no session in both training and test", len(shared) == 0, f"{len(shared):,} shared sessions")
-    ]
+    gates = [Gate("no session in both training and test", len(shared) == 0, f"{len(shared):,} shared sessions")]
     if len(train) and len(test):
         last, first = train["timestamp"].max(), test["timestamp"].min()
         gates.append(
@@ -308,16 +300,13 @@ def enforce(gates: Sequence[Gate]) -> None:
     """Raise InputError naming every failed gate that stops the run."""
     failed = [f"{gate.name} ({gate.detail})" for gate in gates if gate.stops and not gate.passed]
     if failed:
-        raise InputError(
-            f"the evaluation cannot be trusted: {'; '.join(failed)}. Check the sequences' split."
-        )
+        raise InputError(f"the evaluation cannot be trusted: {'; '.join(failed)}. Check the sequences' split.")
 
 
 def gates_frame(gates: Sequence[Gate]) -> pd.DataFrame:
     """Return the gates as a table: gate, result, detail."""
     rows = [
-        {"gate": gate.name, "result": "passed" if gate.passed else "FAILED", "detail": gate.detail}
-        for gate in gates
+        {"gate": gate.name, "result": "passed" if gate.passed else "FAILED", "detail": gate.detail} for gate in gates
     ]
     return pd.DataFrame(rows, columns=["gate", "result", "detail"])
 

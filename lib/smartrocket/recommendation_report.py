@@ -211,9 +211,7 @@ def compare_positions(rankings: Mapping[str, Ranking], models: Sequence[str], le
     axes.legend()
     ours = frame[frame["model"] == models[0]]
     first, last = ours.iloc[0], ours.iloc[-1]
-    described = [
-        f"{percent(row['value'])} {row['slice']} ({plural(row['events'], 'case')})" for row in (first, last)
-    ]
+    described = [f"{percent(row['value'])} {row['slice']} ({plural(row['events'], 'case')})" for row in (first, last)]
     reading = f"By the number of clicks seen, {models[0]} hits {described[0]} and {described[1]}."
     return Finding(
         figure=figure,
@@ -324,16 +322,12 @@ def describe_trials(trials: pd.DataFrame, metric: str) -> Finding:
     """Show the value of every trial in order, and the best so far."""
     complete = trials[trials["state"] == "complete"] if len(trials) else trials
     if complete.empty:
-        return Finding(
-            reading="Nothing could be searched: there is no validation click to judge a setting by."
-        )
+        return Finding(reading="Nothing could be searched: there is no validation click to judge a setting by.")
     figure, axes = figures.canvas(height=3)
     pruned = trials[trials["state"] == "pruned"]
     axes.plot(complete["trial"], complete["value"], "o", color=figures.PALETTE[0], label="complete")
     axes.plot(pruned["trial"], pruned["value"], "x", color=figures.MUTED, label="stopped early")
-    axes.step(
-        complete["trial"], complete["value"].cummax(), where="post", color=figures.PALETTE[1], label="best"
-    )
+    axes.step(complete["trial"], complete["value"].cummax(), where="post", color=figures.PALETTE[1], label="best")
     axes.set(xlabel="trial", ylabel=f"{LABELS[metric]} on validation")
     axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend()
@@ -366,9 +360,7 @@ def describe_importance(importance: pd.DataFrame) -> Finding:
         f"{first['parameter']} sets the better trials apart most ({percent(first['importance'])} of the "
         "importance). With few trials this is a hint, not a law."
     )
-    return Finding(
-        figure=figure, caption="Importance of each parameter in the search.", alt=reading, reading=reading
-    )
+    return Finding(figure=figure, caption="Importance of each parameter in the search.", alt=reading, reading=reading)
 
 
 def judge_tuning(rankings: Mapping[str, Ranking], tuned: str, baseline: str, seed: int, least: int) -> str:

@@ -10,9 +10,11 @@ from smartrocket.workspace import Workspace
 def plain(value: Any) -> Any:
     """Turn a NumPy or pandas scalar into a plain Python one.
 
-    Raises ValueError for NaN and infinity: a result is a number or None.
+    Raises ValueError for NaN and infinity, and TypeError for what is no number, text or None.
     """
     value = value.item() if hasattr(value, "item") else value
+    if not isinstance(value, str | int | float | None):
+        raise TypeError(f"a result must be one number, a text or None, not {type(value).__name__}")
     if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"a result must be a finite number or None, not {value}")
     return value

@@ -12,13 +12,15 @@ def number_sessions(events: ibis.Table, gap_minutes: int = 30) -> ibis.Table:
     `events` has timestamp (TIMESTAMP), visitorid, itemid and event. Adds `session_number` (0, 1, ... for each
     visitor) and `session_start` (TIMESTAMP). A new session starts after a pause of more than `gap_minutes`.
     """
-    past = ibis.window(group_by="visitorid", order_by=ORDER)
-    pause = events.timestamp.delta(events.timestamp.lag().over(past), unit="millisecond")
-    marked = events.mutate(opens=(pause > gap_minutes * 60_000).fill_null(False).cast("int32"))
-    running = ibis.window(group_by="visitorid", order_by=ORDER, rows=(None, 0))
-    numbered = marked.mutate(session_number=marked.opens.sum().over(running).cast("int32")).drop("opens")
-    session = ibis.window(group_by=["visitorid", "session_number"])
-    return numbered.mutate(session_start=numbered.timestamp.min().over(session))
+    of_visitor = ibis.window(group_by="visitorid", order_by=ORDER)
+    pause = events.timestamp.delta(events.timestamp.lag().over(of_visitor), unit="millisecond")
+    marked = events.mutate(follows=(pause <= gap_minutes * 60_000).fill_null(False))
+    until = ibis.window(group_by="visitorid", order_by=ORDER, rows=(None, 0))
+    opening = marked.follows.ifelse(ibis.null("timestamp"), marked.timestamp)
+    return marked.mutate(
+        session_number=((~marked.follows).cast("int32").sum().over(until) - 1).cast("int32"),
+        session_start=opening.max().over(until),
+    ).drop("follows")
 
 
 def list_session_events(events: ibis.Table, gap_minutes: int = 30) -> ibis.Table:

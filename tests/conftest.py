@@ -1,0 +1,90 @@
+"""What the slow tests share: copies of the project in which make builds real reports."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from smartrocket.files import ROOT
+
+REAL_DATA = ROOT.parent / "shared" / "data"
+GENERATED = (".git", ".venv", "build", "_site", "analysis", "_parts", "_variables.yml", ".*cache", "__pycache__", "*.csv")
+
+
+class Project:
+    """A copy of the project in a folder of its own, built with the packages of the running Python."""
+
+    def __init__(self, folder: Path):
+        """Copy what the project consists of; nothing that was generated."""
+        self.folder = folder / "project"
+        shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns(*GENERATED))
+        packages = Path(sys.executable).parent
+        self.command = ["make", f"BIN={packages}", "READY="]
+        self.environment = {**os.environ, "PYTHONPATH": str(self.folder / "lib")}
+
+    def start(self, *words: str) -> subprocess.Popen:
+        """Start make in a process group of its own."""
+        return subprocess.Popen(
+            [*self.command, *words],
+            cwd=self.folder,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+
+    def make(self, *words: str) -> subprocess.CompletedProcess:
+        """Run make to its end."""
+        process = self.start(*words)
+        output, errors = process.communicate()
+        return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+    def build(self, *words: str) -> "Project":
+        """Run make, which must succeed."""
+        run = self.make(*words)
+        assert run.returncode == 0, run.stdout + run.stderr
+        return self
+
+    def path(self, relative: str) -> Path:
+        """Return the path of a file of the project."""
+        return self.folder / relative
+
+
+@pytest.fixture(scope="session")
+def copy_project(tmp_path_factory):
+    """Return a function that makes a fresh copy of the project."""
+    return lambda name: Project(tmp_path_factory.mktemp(name))
+
+
+@pytest.fixture(scope="session")
+def report(copy_project):
+    """The project with the finished report of the tiny generated shop."""
+    return copy_project("ci").build("report", "PROFILE=ci")
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """The folder with real rows of RetailRocket, where there is one."""
+    if not (REAL_DATA / "events_sample5000visitors.csv").is_file():
+        pytest.skip("the real RetailRocket rows are not here")
+    return REAL_DATA
+
+
+@pytest.fixture(scope="session")
+def real_shop(real_data, tmp_path_factory):
+    """A shop's folder with the real rows as its events.csv, and the real category tree."""
+    folder = tmp_path_factory.mktemp("shops") / "real rows"
+    folder.mkdir()
+    shutil.copyfile(real_data / "events_sample5000visitors.csv", folder / "events.csv")
+    shutil.copyfile(real_data / "category_tree.csv", folder / "category_tree.csv")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def real_report(copy_project, real_shop):
+    """The project with the finished report of the shop with the real rows."""
+    return copy_project("real").build("report", f"SHOP={real_shop}")

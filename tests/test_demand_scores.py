@@ -1,0 +1,172 @@
+"""Scores of demand forecasts: right by hand, smallest where they should be, honest about chance."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartrocket import demand_scores as scoring
+
+COUNTS = st.lists(st.integers(0, 20), min_size=2, max_size=40)
+MEANS = st.lists(st.floats(0.02, 30), min_size=2, max_size=40)
+
+
+def make_forecasts(series: int = 30, origins: int = 3, seed: int = 0) -> tuple[pd.DataFrame, pd.Series]:
+    rng = np.random.default_rng(seed)
+    rate = rng.gamma(1.0, 1.0, series)
+    frame = pd.DataFrame(
+        {
+            "series": np.repeat(np.arange(series), origins),
+            "origin": np.tile(pd.date_range("2024-01-01", periods=origins, freq="7D"), series),
+            "actual": rng.poisson(np.repeat(rate, origins)).astype(float),
+        }
+    )
+    frame["truth"] = np.repeat(rate, origins)
+    frame["shop mean"] = rate.mean()
+    frame["zero"] = 0.0
+    return frame, pd.Series(rate + 0.5, index=np.arange(series))
+
+
+def score(frame: pd.DataFrame, scale: pd.Series, **options) -> pd.DataFrame:
+    return scoring.score_models(
+        frame, ["truth", "shop mean", "zero"], ["shop mean", "zero"], scale, **{"resamples": 200} | options
+    )
+
+
+def test_poisson_deviance_by_hand():
+    found = scoring.poisson_deviance(np.array([0, 2, 3]), np.array([0.5, 2.0, 1.0]))
+    assert found == pytest.approx([1.0, 0.0, 2 * (3 * np.log(3) - 2)])
+
+
+def test_a_zero_forecast_is_raised_to_the_floor():
+    floor = scoring.FORECAST_FLOOR
+    found = scoring.poisson_deviance(np.array([0, 1]), np.zeros(2))
+    assert found == pytest.approx([2 * floor, 2 * (np.log(1 / floor) - 1 + floor)])
+
+
+@given(COUNTS)
+def test_the_mean_is_the_best_constant(counts):
+    actual = np.array(counts, dtype=float)
+    mean = max(actual.mean(), scoring.FORECAST_FLOOR)
+    best = scoring.poisson_deviance(actual, np.full(len(actual), mean)).mean()
+    for other in (0.5 * mean, 0.9 * mean, 1.1 * mean, 2 * mean):
+        assert best <= scoring.poisson_deviance(actual, np.full(len(actual), other)).mean() + 1e-12
+
+
+@given(COUNTS, MEANS)
+def test_deviance_is_never_negative(counts, means):
+    size = min(len(counts), len(means))
+    assert (scoring.poisson_deviance(np.array(counts[:size]), np.array(means[:size])) > -1e-9).all()
+
+
+def test_average_precision_by_hand():
+    # Places of the two sellers: 1 and 3.
+    assert scoring.average_precision([True, False, True, False], [4, 3, 2, 1]) == pytest.approx((1 + 2 / 3) / 2)
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=30))
+def test_a_constant_forecast_has_the_precision_of_guessing(happened):
+    found = scoring.average_precision(happened, np.ones(len(happened)))
+    assert found is None if not any(happened) else found == pytest.approx(np.mean(happened))
+
+
+@given(COUNTS, st.sampled_from([0.1, 0.5, 0.9]))
+def test_pinball_loss_is_smallest_at_the_quantile(counts, level):
+    actual = np.array(counts, dtype=float)
+    best = np.quantile(actual, level, method="inverted_cdf")
+    losses = [scoring.pinball_loss(actual, np.full(len(actual), value), level) for value in range(21)]
+    assert scoring.pinball_loss(actual, np.full(len(actual), best), level) <= min(losses) + 1e-9
+
+
+def test_coverage_counts_both_ends():
+    assert scoring.coverage([0, 1, 2, 3], np.zeros(4), np.full(4, 2)) == 0.75
+
+
+def test_resampling_keeps_the_number_of_units():
+    weights = scoring.resampling_weights(12, 50, np.random.default_rng(0))
+    assert weights.shape == (51, 12)
+    assert (weights[0] == 1).all()
+    assert (weights.sum(axis=1) == 12).all()
+
+
+def test_scores_by_hand():
+    frame, scale = make_forecasts()
+    scores = score(frame, scale)
+    actual, forecast = frame["actual"].to_numpy(), frame["truth"].to_numpy()
+    error = forecast - actual
+    sold = actual > 0
+    expected = {
+        "mae": np.abs(error).mean(),
+        "rmse": np.sqrt((error**2).mean()),
+        "bias": forecast.sum() / actual.sum() - 1,
+        "wmape": np.abs(error).sum() / actual.sum(),
+        "mape_sold": (np.abs(error) / np.maximum(actual, 1))[sold].mean(),
+        "r2": 1 - (error**2).sum() / ((actual - actual.mean()) ** 2).sum(),
+        "rmsse": np.sqrt((error**2 / scale.loc[frame["series"]].to_numpy()).mean()),
+        "poisson_deviance": scoring.poisson_deviance(actual, forecast).mean(),
+    }
+    for metric, value in expected.items():
+        assert scoring.score_of(scores, "truth", metric)["value"] == pytest.approx(value, rel=1e-4), metric
+
+
+def test_intervals_hold_the_score_and_skill_is_found():
+    frame, scale = make_forecasts(series=200)
+    scores = score(frame, scale)
+    for metric in ("poisson_deviance", "mae", "rmsse"):
+        found = scoring.score_of(scores, "truth", metric)
+        assert found["low"] < found["value"] < found["high"]
+    skill = scoring.score_of(scores, "truth", "poisson_deviance_skill")
+    assert skill["low"] > 0
+    assert scoring.best_baseline(scores, ["shop mean", "zero"], "poisson_deviance") == "shop mean"
+    assert scoring.score_of(scores, "shop mean", "poisson_deviance_skill")["value"] == 0
+
+
+def test_the_zero_forecast_wins_absolute_errors_of_rare_sales():
+    frame, scale = make_forecasts(series=300)
+    frame["actual"] = (np.arange(len(frame)) % 20 == 0).astype(float)
+    frame["truth"] = 0.05
+    scores = score(frame, scale, resamples=0)
+    values = {name: scoring.score_of(scores, name, "wmape")["value"] for name in ("truth", "zero")}
+    assert values["zero"] < values["truth"]
+    deviance = {name: scoring.score_of(scores, name, "poisson_deviance")["value"] for name in ("truth", "zero")}
+    assert deviance["truth"] < deviance["zero"]
+
+
+def test_series_without_a_scale_are_left_out_of_rmsse():
+    frame, scale = make_forecasts()
+    scale.iloc[:10] = np.nan
+    rows = frame[frame["series"] >= 10]
+    error = (rows["truth"] - rows["actual"]) ** 2 / scale.loc[rows["series"]].to_numpy()
+    found = scoring.score_of(score(frame, scale), "truth", "rmsse")["value"]
+    assert found == pytest.approx(np.sqrt(error.mean()), rel=1e-4)
+
+
+def test_few_series_get_no_interval():
+    frame, scale = make_forecasts(series=scoring.SMALLEST_SAMPLE - 1)
+    found = scoring.score_of(score(frame, scale), "truth", "mae")
+    assert found["value"] is not None
+    assert found["low"] is None
+    assert found["high"] is None
+
+
+def test_no_sale_gives_no_relative_score_and_no_skill():
+    frame, scale = make_forecasts()
+    frame["actual"] = 0.0
+    scores = score(frame, scale)
+    for metric in ("bias", "wmape", "mape_sold", "r2", "poisson_deviance_skill", "average_precision"):
+        assert scoring.score_of(scores, "truth", metric)["value"] is None, metric
+    assert scoring.score_of(scores, "zero", "mae")["value"] == 0
+
+
+def test_an_empty_table_gives_no_scores():
+    frame, scale = make_forecasts()
+    scores = score(frame.iloc[:0], scale)
+    assert scores.empty
+    assert list(scores) == scoring.SCORE_COLUMNS
+    assert scoring.best_baseline(scores, ["zero"], "mae") is None
+
+
+def test_scores_repeat_themselves():
+    frame, scale = make_forecasts()
+    pd.testing.assert_frame_equal(score(frame, scale, seed=3), score(frame, scale, seed=3))

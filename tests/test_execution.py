@@ -1,0 +1,72 @@
+"""One notebook is executed whole or not at all, and leaves a manifest."""
+
+import json
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+from smartrocket import execution, workspace
+from smartrocket.errors import InputError
+
+PARAMETERS = 'build = "build/demo"\nunits = 1'
+CODE = """\
+from smartrocket.results import Results
+from smartrocket.workspace import Workspace
+
+results = Results("demo", Workspace(build))
+results.fact("units", units, unit="units")
+results.measure("training_seconds", 0.5)
+results.write()"""
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A project with one notebook, whose build says units = 3."""
+    monkeypatch.setattr(execution, "ROOT", tmp_path)
+    monkeypatch.setattr(workspace, "ROOT", tmp_path)
+    build = tmp_path / "build" / "demo"
+    (build / "params").mkdir(parents=True)
+    (build / "params" / "demo.yaml").write_text(f"build: {build}\nunits: 3\n")
+    (build / "inputs").mkdir()
+    (build / "inputs" / "demo.json").write_text(json.dumps({"modules": {"results": "abc"}}))
+    (tmp_path / "notebooks").mkdir()
+
+    def write(*codes: str):
+        cells = [new_code_cell(PARAMETERS, metadata={"tags": ["parameters"]}), *map(new_code_cell, codes)]
+        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+        nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / "notebooks" / "demo.ipynb")
+        return build
+
+    return write
+
+
+def test_a_notebook_runs_with_its_parameters_and_leaves_a_manifest(project):
+    build = project(CODE)
+    executed = execution.run_notebook("demo", "demo")
+    assert executed == build / "notebooks" / "demo.ipynb"
+    manifest = json.loads((build / "manifests" / "demo.json").read_text())
+    assert manifest["metrics"]["facts"] == {"units": {"value": 3, "unit": "units"}}
+    assert manifest["measures"] == [{"name": "training_seconds", "model": None, "value": 0.5}]
+    assert manifest["parameters"]["units"] == 3
+    assert manifest["inputs"]["lib/smartrocket/results.py"] == "abc"
+    assert manifest["packages"]["papermill"]
+    assert manifest["seconds"] > 0
+    assert [path.name for path in (build / "notebooks").iterdir()] == ["demo.ipynb"]
+
+
+def test_a_failing_cell_is_named_and_nothing_half_done_is_taken_for_whole(project):
+    build = project(CODE)
+    execution.run_notebook("demo", "demo")
+    project(CODE, "ratio = 1 / 0")
+    with pytest.raises(InputError, match=r"the cell that begins 'ratio = 1 / 0': ZeroDivisionError") as error:
+        execution.run_notebook("demo", "demo")
+    assert "demo.failed.ipynb" in str(error.value)
+    assert [path.name for path in (build / "notebooks").iterdir()] == ["demo.failed.ipynb"]
+
+
+def test_a_mistake_in_the_data_is_told_without_the_machinery(project):
+    project("from smartrocket.errors import InputError\nraise InputError('events.csv has no column x: add it.')")
+    with pytest.raises(InputError) as error:
+        execution.run_notebook("demo", "demo")
+    assert str(error.value) == "events.csv has no column x: add it."

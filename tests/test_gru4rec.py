@@ -1,0 +1,183 @@
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as functional
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import load_file
+
+from smartrocket.errors import InputError
+from smartrocket.gru4rec import (
+    GRU4Rec,
+    NegativeSampler,
+    Settings,
+    batch_sessions,
+    bpr_max,
+    cut_sessions,
+    inputs_and_targets,
+    sampled_cross_entropy,
+)
+from smartrocket.ranking import Sessions, evaluate, next_clicks
+
+SMALL = Settings(units=16, epochs=3, batch_clicks=64, negatives=24, learning_rate=0.1, embedding_dropout=0.1)
+
+
+def sessions(lists: list[list[int]]) -> Sessions:
+    items = np.array([item for session in lists for item in session], dtype=np.int64)
+    offsets = np.r_[0, np.cumsum([len(session) for session in lists])].astype(np.int64)
+    return Sessions(items, np.arange(len(items), dtype=float), offsets)
+
+
+def walks(count: int, item_count: int = 30, seed: int = 0) -> Sessions:
+    """Sessions that mostly step to the next item of a ring: easy to learn, impossible by popularity."""
+    generator = np.random.default_rng(seed)
+    lists = []
+    for _ in range(count):
+        steps = np.where(generator.random(generator.integers(2, 7)) < 0.9, 1, 7)
+        lists.append(((generator.integers(item_count) + np.cumsum(steps)) % item_count).tolist())
+    return sessions([session for session in lists if len(session) > 1])
+
+
+def transitions(data: Sessions) -> list[tuple[int, int]]:
+    owners = data.owners
+    inside = owners[1:] == owners[:-1]
+    return sorted(zip(data.items[:-1][inside].tolist(), data.items[1:][inside].tolist(), strict=True))
+
+
+lists_strategy = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=12), min_size=1, max_size=8)
+
+
+@given(lists_strategy, st.integers(1, 5))
+def test_cutting_long_sessions_loses_no_transition(lists, longest):
+    cut = cut_sessions(sessions(lists), longest)
+    assert transitions(cut) == transitions(sessions(lists))
+    assert ((cut.lengths >= 2) & (cut.lengths <= longest + 1)).all()
+
+
+@given(lists_strategy, st.integers(1, 20), st.integers(0, 3))
+def test_an_epoch_trains_on_every_transition_once(lists, clicks, seed):
+    data = cut_sessions(sessions(lists), 50)
+    batches = batch_sessions(data.lengths, clicks, np.random.default_rng(seed))
+    assert sorted(np.concatenate(batches).tolist() if batches else []) == list(range(len(data)))
+    pairs = []
+    for batch in batches:
+        inputs, targets, inside = inputs_and_targets(data.take(batch))
+        pairs += zip(inputs.reshape(inside.shape)[inside].tolist(), targets.tolist(), strict=True)
+    assert sorted(pairs) == transitions(data)
+
+
+def test_negatives_follow_popularity_to_the_power():
+    clicked = np.repeat(np.arange(3), [1, 4, 16])
+    sampler = NegativeSampler(clicked, 3, 0.5)
+    assert sampler.probability == pytest.approx(np.array([1, 2, 4]) / 7)
+    drawn = sampler.draw(70_000, np.random.default_rng(0))
+    assert np.bincount(drawn) / 10_000 == pytest.approx([1, 2, 4], rel=0.05)
+    assert np.exp(sampler.log_expected(np.array([0, 2]))) == pytest.approx([2 / 7, 8 / 7])
+
+
+def test_sampled_cross_entropy_estimates_the_full_one():
+    generator = torch.Generator().manual_seed(0)
+    scores = torch.randn(1, 50, generator=generator)
+    full = float(functional.cross_entropy(scores, torch.tensor([3])))
+    sampler = NegativeSampler(np.repeat(np.arange(50), np.arange(1, 51)), 50, 0.7)
+    drawn = sampler.draw(200_000, np.random.default_rng(1))
+    estimate = sampled_cross_entropy(
+        scores[:, 3],
+        scores[:, drawn],
+        torch.from_numpy(drawn == 3)[None],
+        torch.from_numpy(sampler.log_expected(drawn)),
+    )
+    assert float(estimate) == pytest.approx(full, rel=0.01)
+
+
+def test_bpr_max_is_the_papers_formula():
+    target, negatives = torch.tensor([0.3]), torch.tensor([[0.1, -0.5, 2.0]])
+    weights = np.exp([0.1, -0.5]) / np.exp([0.1, -0.5]).sum()
+    above = (weights / (1 + np.exp(-(0.3 - np.array([0.1, -0.5]))))).sum()
+    penalty = (weights * np.array([0.1, -0.5]) ** 2).sum()
+    left_out = torch.tensor([[False, False, True]])
+    loss = bpr_max(target, negatives, left_out, regularisation=0.5, elu=0)
+    assert float(loss) == pytest.approx(0.5 * penalty - np.log(above), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"loss": "bpr-max", "learning_rate": 0.05}, {"tied": False}, {"momentum": 0.3, "logq": 0.5}],
+    ids=["cross-entropy", "bpr-max", "separate", "momentum"],
+)
+def test_it_learns_what_comes_next(changes):
+    settings = Settings(**{**vars(SMALL), "epochs": 10, **changes})
+    model = GRU4Rec(settings, seed=1).fit(walks(400), 30)
+    assert model.losses[-1] < model.losses[0]
+    asked = next_clicks(walks(60, seed=9))
+    assert evaluate(model, asked, 30).metrics()["hit_rate@1"] > 0.6
+
+
+def test_a_prefix_is_scored_alike_alone_and_in_a_batch():
+    model = GRU4Rec(SMALL, seed=1).fit(walks(50), 30)
+    prefixes = next_clicks(walks(20, seed=2)).prefixes
+    scores = model.score(prefixes)
+    for place in range(len(prefixes)):
+        assert model.score(prefixes.take(np.array([place])))[0] == pytest.approx(scores[place], abs=1e-4)
+
+
+def test_same_seed_same_model():
+    first, second, other = (GRU4Rec(SMALL, seed).fit(walks(80), 30) for seed in (1, 1, 2))
+    prefixes = walks(5, seed=3)
+    assert (first.score(prefixes) == second.score(prefixes)).all()
+    assert (first.score(prefixes) != other.score(prefixes)).any()
+    assert first.losses == second.losses
+
+
+def test_training_leaves_the_callers_random_numbers_alone():
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    GRU4Rec(SMALL, seed=1).fit(walks(20), 30)
+    assert (torch.rand(3) == expected).all()
+
+
+def test_killed_training_continues_to_the_same_weights(tmp_path):
+    whole = GRU4Rec(SMALL, seed=1).fit(walks(80), 30)
+
+    def kill(epoch, loss):
+        if epoch == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        GRU4Rec(SMALL, seed=1).fit(walks(80), 30, tmp_path / "state", after_epoch=kill)
+    epochs = []
+    continued = GRU4Rec(SMALL, seed=1).fit(
+        walks(80), 30, tmp_path / "state", after_epoch=lambda epoch, loss: epochs.append(epoch)
+    )
+    assert epochs == [3]
+    assert continued.losses == whole.losses
+    assert (continued.score(walks(5)) == whole.score(walks(5))).all()
+    other = GRU4Rec(SMALL, seed=1).fit(walks(81), 30, tmp_path / "state")
+    assert (other.score(walks(5)) == GRU4Rec(SMALL, seed=1).fit(walks(81), 30).score(walks(5))).all()
+    continued.forget(tmp_path / "state")
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_saved_model_answers_alike_and_runs_no_code(tmp_path, tied):
+    model = GRU4Rec(Settings(**{**vars(SMALL), "tied": tied, "epochs": 1}), seed=1).fit(walks(40), 30)
+    item_ids = np.arange(30) * 7 + 2
+    model.save(tmp_path / "model", item_ids)
+    assert sorted(path.name for path in (tmp_path / "model").iterdir()) == ["config.json", "weights.safetensors"]
+    loaded, loaded_ids = GRU4Rec.load(tmp_path / "model")
+    assert (loaded_ids == item_ids).all()
+    assert (loaded.score(walks(5)) == model.score(walks(5))).all()
+    assert loaded.settings == model.settings
+    assert load_file(tmp_path / "model" / "weights.safetensors")["items"].shape == (30, 16)
+
+
+def test_nothing_to_learn_from_is_no_error(tmp_path):
+    model = GRU4Rec(SMALL, seed=1).fit(sessions([]), 0)
+    model.save(tmp_path / "model", np.array([], dtype=np.int64))
+    assert GRU4Rec.load(tmp_path / "model")[0].item_count == 0
+
+
+def test_unknown_loss_is_named():
+    with pytest.raises(InputError, match="hinge"):
+        Settings(loss="hinge")

@@ -1,0 +1,171 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smartrocket.errors import InputError
+from smartrocket.ranking import (
+    Gate,
+    Ranking,
+    bootstrap_interval,
+    catalogue,
+    comparison_gate,
+    enforce,
+    evaluate,
+    evaluate_all,
+    leak_gates,
+    next_clicks,
+    plausibility_gates,
+    rank_targets,
+    read_sessions,
+    top_items,
+)
+
+START = pd.Timestamp("2015-06-01")
+
+
+def frame(*sessions: list[int]) -> pd.DataFrame:
+    rows = [
+        {"sessionid": number, "itemid": item, "timestamp": START + pd.Timedelta(hours=number, seconds=place)}
+        for number, session in enumerate(sessions)
+        for place, item in enumerate(session)
+    ]
+    return pd.DataFrame(rows, columns=["sessionid", "itemid", "timestamp"]).astype(
+        {"sessionid": "int64", "itemid": "int64", "timestamp": "datetime64[ns]"}
+    )
+
+
+class Fixed:
+    """Gives every prefix the same scores."""
+
+    def __init__(self, scores):
+        self.scores = np.array(scores, dtype=np.float32)
+
+    def fit(self, sessions, item_count):
+        return self
+
+    def score(self, prefixes):
+        return np.tile(self.scores, (len(prefixes), 1))
+
+
+sessions_strategy = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=8), max_size=6)
+
+
+@given(sessions_strategy)
+def test_every_click_but_a_sessions_first_is_asked_for_once(lists):
+    clicks = frame(*lists)
+    ids = catalogue(clicks)
+    asked = next_clicks(read_sessions(clicks, ids))
+    expected = [
+        (number, session[:place], session[place], session[place] in session[:place])
+        for number, session in enumerate(lists)
+        for place in range(1, len(session))
+    ]
+    prefixes = asked.prefixes
+    got = [
+        (
+            int(asked.session[i]),
+            ids[prefixes.items[prefixes.offsets[i] : prefixes.offsets[i + 1]]].tolist(),
+            int(ids[asked.targets[i]]),
+            bool(asked.repeat[i]),
+        )
+        for i in range(len(asked))
+    ]
+    assert got == expected
+    assert (asked.position == prefixes.lengths).all()
+
+
+@given(sessions_strategy.filter(len), st.integers(1, 4))
+def test_cutting_and_padding_keep_the_latest_clicks(lists, kept):
+    clicks = frame(*lists)
+    sessions = read_sessions(clicks, catalogue(clicks))
+    cut = sessions.last(kept)
+    assert (cut.lengths == np.minimum(sessions.lengths, kept)).all()
+    padded = cut.padded_latest_first()
+    ids = catalogue(clicks)
+    for row, session in zip(padded, lists, strict=True):
+        assert ids[row[row >= 0]].tolist() == session[::-1][:kept]
+
+
+def test_ties_count_against_the_model():
+    scores = np.array([[0.5, 0.5, 0.1], [0.0, 0.0, 0.0], [1.0, 2.0, 3.0]])
+    assert rank_targets(scores, np.array([0, 1, 2])).tolist() == [2, 3, 1]
+    with pytest.raises(ValueError, match="finite"):
+        rank_targets(np.array([[np.nan, 1.0]]), np.array([1]))
+
+
+def test_metrics_of_a_ranking_worked_out_by_hand():
+    clicks = frame([1, 2, 3], [1, 4])
+    ids = catalogue(clicks)
+    asked = next_clicks(read_sessions(clicks, ids))
+    ranking = evaluate(Fixed([4, 3, 2, 1]), asked, len(ids), batch=2)
+    assert ranking.ranks.tolist() == [2, 3, 4]
+    metrics = ranking.metrics()
+    assert metrics["hit_rate@1"] == 0
+    assert metrics["hit_rate@5"] == 1
+    assert metrics["mrr@20"] == pytest.approx((1 / 2 + 1 / 3 + 1 / 4) / 3)
+    assert metrics["ndcg@20"] == pytest.approx((1 / np.log2(3) + 1 / 2 + 1 / np.log2(5)) / 3)
+    # The lowest-scored item is never shown: its score is no reason to recommend it.
+    assert ranking.coverage == 3 / 4
+
+
+@given(st.lists(st.integers(1, 40), min_size=1, max_size=30))
+def test_metrics_are_ordered_shares(ranks):
+    clicks = frame(*[[0, 1]] * len(ranks))
+    asked = next_clicks(read_sessions(clicks, catalogue(clicks)))
+    values = Ranking(asked, np.array(ranks), np.array([0]), 2).metrics()
+    hits = [values[f"hit_rate@{length}"] for length in (1, 5, 10, 20)]
+    assert hits == sorted(hits)
+    assert hits[0] <= values["mrr@20"] <= values["ndcg@20"] <= hits[-1] <= 1
+
+
+def test_top_items_are_those_above_the_lowest_score():
+    lists = top_items(np.array([[0, 3, 1, 0], [0, 0, 0, 0]], dtype=np.float32), 3)
+    assert [listed.tolist() for listed in lists] == [[1, 2], []]
+
+
+def test_bootstrap_draws_whole_sessions():
+    session = np.repeat([0, 1], 50)
+    gains = np.repeat([0.0, 1.0], 50)
+    assert bootstrap_interval(gains, session, seed=1) == (0.0, 1.0)
+    assert bootstrap_interval(np.ones(9), np.arange(9), seed=1) == (1.0, 1.0)
+    wide = bootstrap_interval(np.tile([0.0, 1.0], 50), np.arange(100), seed=3)
+    assert wide == bootstrap_interval(np.tile([0.0, 1.0], 50), np.arange(100), seed=3)
+    assert 0.35 < wide[0] < 0.5 < wide[1] < 0.65
+
+
+def test_leaks_stop_the_run():
+    train, test = frame([1, 2]), frame([1, 2], [2, 1])
+    gates = leak_gates(train, test)
+    assert [gate.passed for gate in gates] == [False, False]
+    with pytest.raises(InputError, match="1 shared sessions"):
+        enforce(gates)
+    enforce(leak_gates(train, test[test["sessionid"] == 1]))
+    enforce(leak_gates(train.head(0), test.head(0)))
+
+
+def test_results_too_good_to_be_true_are_reported():
+    clicks = frame(*[[1, 2]] * 4)
+    asked = next_clicks(read_sessions(clicks, catalogue(clicks)))
+    perfect = Ranking(asked, np.array([1, 1, 1, 1]), np.array([0]), 2)
+    poor = Ranking(asked, np.array([2, 3, 30, 30]), np.array([0]), 2)
+    gates = plausibility_gates({"a": perfect, "b": poor}, 0.6, 0.75, stops=True)
+    assert [gate.passed for gate in gates] == [False, True]
+    with pytest.raises(InputError, match="a: results are plausible"):
+        enforce(gates)
+    enforce(plausibility_gates({"a": perfect}, 0.6, 0.75, stops=False))
+    assert not comparison_gate({"network": poor, "rule": perfect}, "network", "rule").passed
+    enforce([Gate("x", False, "only reported", stops=False)])
+
+
+def test_nothing_to_rank_is_no_error():
+    empty = frame()
+    asked = next_clicks(read_sessions(empty, catalogue(empty)))
+    assert len(asked) == 0
+    assert evaluate_all({"a": Fixed([])}, asked, 0) == {}
+
+
+def test_an_item_without_training_is_named():
+    with pytest.raises(InputError, match="item 7"):
+        read_sessions(frame([1, 7]), np.array([1, 2, 9]))
