@@ -193,9 +193,7 @@ def test_hours_are_averaged_over_the_whole_days_of_a_weekday(tmp_path, connectio
 
 def test_visitors_are_sorted_by_their_actions(tmp_path, connection):
     counts = {1: 1, 2: 4, 3: 5, 4: 14, 5: 15}
-    events = [
-        (NOON + place, who, "view", 10, None) for who, count in counts.items() for place in range(count)
-    ]
+    events = [(NOON + place, who, "view", 10, None) for who, count in counts.items() for place in range(count)]
     log = read(tmp_path, connection, events)
     types = behaviour.visitor_types(log).set_index("visitor_type")
     assert types["visitors"].to_dict() == {"passer-by": 1, "browser": 1, "explorer": 2, "enthusiast": 1}
@@ -205,9 +203,7 @@ def test_visitors_are_sorted_by_their_actions(tmp_path, connection):
 
 def test_heavy_visitor_days_are_those_above_the_limit(tmp_path, connection):
     counts = {1: 200, 2: 201}
-    events = [
-        (NOON + place, who, "view", 10, None) for who, count in counts.items() for place in range(count)
-    ]
+    events = [(NOON + place, who, "view", 10, None) for who, count in counts.items() for place in range(count)]
     log = read(tmp_path, connection, events)
     told = behaviour.summarise_outliers(log)
     assert (told["days"], told["events"], told["largest"]) == (1, 201, 201)
@@ -310,9 +306,7 @@ def test_counts_add_up(tmp_path, connection, events):
     assert types["events"].sum() == distinct
     assert behaviour.visitor_day_sizes(log)["events"].sum() == distinct
     assert behaviour.gaps(log)["gaps"].sum() == distinct - types["visitors"].sum()
-    assert (
-        behaviour.transitions(log)["steps"].sum() == distinct - behaviour.summarise_sessions(log)["sessions"]
-    )
+    assert behaviour.transitions(log)["steps"].sum() == distinct - behaviour.summarise_sessions(log)["sessions"]
     for _level, stages in behaviour.funnel(log).groupby("level"):
         assert stages["count"].is_monotonic_decreasing
     assert 0 <= behaviour.gini(log) < 1
@@ -334,9 +328,7 @@ def tell_behaviour(log):
     """Return the facts, without those that count raw rows."""
     facts = behaviour.facts(log, behaviour.profile_files(log), behaviour.daily_volume(log))
     raw = ("rows_", "duplicates_", "unknown_")
-    return {
-        name: value for name, value, unit in facts if not name.startswith(raw) and not name.endswith("_rows")
-    }
+    return {name: value for name, value, unit in facts if not name.startswith(raw) and not name.endswith("_rows")}
 
 
 @settings(max_examples=50, deadline=None)
@@ -348,9 +340,7 @@ def test_an_interval_holds_its_share(trials, part):
     assert successes / trials - 1e-12 <= high <= 1
 
 
-@pytest.mark.skipif(
-    not (REAL / "events_sample5000visitors.csv").exists(), reason="the real rows are not here"
-)
+@pytest.mark.skipif(not (REAL / "events_sample5000visitors.csv").exists(), reason="the real rows are not here")
 def test_the_real_rows_give_their_published_numbers(tmp_path, connection):
     raw = {
         "folder": str(REAL),

@@ -27,12 +27,8 @@ def write_shop(folder, events, properties=None, categories=None):
     empty_categories = {"categoryid": "Int64", "parentid": "Int64"}
     tables = {
         "raw_events": events,
-        "raw_properties": pd.DataFrame(properties or [], columns=list(empty_properties)).astype(
-            empty_properties
-        ),
-        "raw_categories": pd.DataFrame(categories or [], columns=list(empty_categories)).astype(
-            empty_categories
-        ),
+        "raw_properties": pd.DataFrame(properties or [], columns=list(empty_properties)).astype(empty_properties),
+        "raw_categories": pd.DataFrame(categories or [], columns=list(empty_categories)).astype(empty_categories),
     }
     for name, frame in tables.items():
         frame.to_parquet(workspace.interim / f"{name}.parquet", index=False)
@@ -53,9 +49,7 @@ def make_events(days, visitors, items, kinds=EVENT_TYPES[:1], rows=1500, seed=1)
     )
     # Half of the events follow the one before at once, so that there are sessions.
     follow = random.random(rows) < 0.5
-    frame["timestamp"] = frame["timestamp"].where(
-        ~follow, frame["timestamp"].shift(1, fill_value=MIDNIGHT) + 20_000
-    )
+    frame["timestamp"] = frame["timestamp"].where(~follow, frame["timestamp"].shift(1, fill_value=MIDNIGHT) + 20_000)
     frame["visitorid"] = frame["visitorid"].where(~follow, frame["visitorid"].shift(1, fill_value=0))
     ends = [MIDNIGHT, MIDNIGHT + days * DAY - 1]
     edges = pd.DataFrame({"timestamp": ends, "visitorid": 0, "event": "view", "itemid": 1})
@@ -78,13 +72,9 @@ SHOPS = {
     "no sales": lambda: (make_events(days=28, visitors=150, items=60),),
     "one day": lambda: (make_events(days=1, visitors=40, items=30, kinds=EVENT_TYPES, rows=300),),
     "one event": lambda: (make_events(days=1, visitors=1, items=2, rows=0).head(1),),
-    "only purchases": lambda: (
-        make_events(days=3, visitors=9, items=9, rows=40).assign(event="transaction"),
-    ),
+    "only purchases": lambda: (make_events(days=3, visitors=9, items=9, rows=40).assign(event="transaction"),),
     "unknown types": lambda: (
-        make_events(days=9, visitors=9, items=9).assign(
-            event=lambda f: f["event"].where(f.index % 2 > 0, "a<b>*")
-        ),
+        make_events(days=9, visitors=9, items=9).assign(event=lambda f: f["event"].where(f.index % 2 > 0, "a<b>*")),
     ),
 }
 

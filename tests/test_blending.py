@@ -20,12 +20,24 @@ class Fixed:
         return self.scores[: len(prefixes)]
 
 
-def test_shares_are_averaged_by_weight():
-    network = Fixed(np.log([[0.1, 0.9, 0.0001], [0.5, 0.25, 0.25]]))
-    neighbours = Fixed([[3, 0, 1], [0, 0, 0]])
-    scores = Blend(network, neighbours, weight=0.2).score(PREFIXES)
-    assert scores[0] == pytest.approx([0.2 * 0.1 + 0.8 * 0.75, 0.2 * 0.9, 0.8 * 0.25], abs=1e-3)
-    assert scores[1] == pytest.approx([0.1, 0.05, 0.05])
+def test_places_are_merged_by_weight():
+    first = Fixed([[9, 5, 1, 0], [0, 0, 0, 0]])
+    second = Fixed([[0, 0, 7, 0], [3, 2, 0, 0]])
+    scores = Blend(first, second, weight=0.4, calm=1).score(PREFIXES)
+    assert scores[0] == pytest.approx([0.4 / 2, 0.4 / 3, 0.4 / 4 + 0.6 / 2, 0])
+    assert scores[1] == pytest.approx([0.6 / 2, 0.6 / 3, 0, 0])
+
+
+def test_only_the_top_of_a_list_counts():
+    model = Fixed([[4, 3, 2, 1], [1, 2, 3, 4]])
+    scores = Blend(model, model, length=2).score(PREFIXES)
+    assert (scores > 0).tolist() == [[True, True, False, False], [False, False, True, True]]
+
+
+def test_a_weight_of_one_keeps_the_first_models_order():
+    first, second = Fixed([[1, 3, 2, 0], [0, 1, 2, 3]]), Fixed([[3, 0, 1, 2], [2, 2, 1, 0]])
+    scores = Blend(first, second, weight=1.0).score(PREFIXES)
+    assert (np.argsort(-scores, axis=1)[:, :3] == np.argsort(-first.scores, axis=1)[:, :3]).all()
 
 
 def test_both_parts_are_trained():

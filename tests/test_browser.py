@@ -6,8 +6,9 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-from fake_build import make_project
 from playwright.sync_api import Browser, Page, sync_playwright
+
+from fake_build import make_project
 from smartrocket.publishing import publish
 from smartrocket.rendering import read_pages
 
@@ -62,15 +63,11 @@ def open_pages(browser: Browser, names: list[str], base: str, width: int) -> lis
     # A request that the next page cuts off, such as the one for the icon, has not failed.
     page.on(
         "requestfailed",
-        lambda request: (
-            request.failure == "net::ERR_ABORTED" or wrong.append(f"{here}: {request.url} failed")
-        ),
+        lambda request: request.failure == "net::ERR_ABORTED" or wrong.append(f"{here}: {request.url} failed"),
     )
     page.on(
         "request",
-        lambda request: (
-            request.url.startswith((base, "data:")) or wrong.append(f"{here}: asks for {request.url}")
-        ),
+        lambda request: request.url.startswith((base, "data:")) or wrong.append(f"{here}: asks for {request.url}"),
     )
     for name in names:
         here = f"{name} at {width}"
@@ -146,10 +143,7 @@ def test_figures_have_words_and_wide_boxes_can_be_reached_by_keyboard(browser, a
     assert boxes.count() > 0
     assert all(boxes.nth(place).get_attribute("tabindex") == "0" for place in range(boxes.count()))
     page.goto(f"{address}/analysis/01_eda.html")
-    assert (
-        page.locator("figure.finding svg[role=img][aria-label]").count()
-        == page.locator("figure.finding").count()
-    )
+    assert page.locator("figure.finding svg[role=img][aria-label]").count() == page.locator("figure.finding").count()
     context.close()
 
 

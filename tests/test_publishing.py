@@ -6,15 +6,16 @@ import json
 import nbformat
 import pytest
 import yaml
-from fake_build import SHOP, make_notebook, make_project
 from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from fake_build import SHOP, make_notebook, make_project
 from smartrocket.errors import InputError
 from smartrocket.files import write_text
 from smartrocket.findings import escape_markdown
 from smartrocket.partials import raw_html, write_banner
-from smartrocket.publishing import BANNER, clean_notebook, write_fact, write_sources
+from smartrocket.publishing import clean_notebook, write_fact, write_sources
 
 OWN_SHOP = SHOP | {
     "title": "Corner shop",
@@ -38,7 +39,7 @@ def part(project, name):
 
 
 def test_cleaned_notebook_has_nothing_of_the_execution_left():
-    cleaned = clean_notebook(make_notebook("01_eda", "Exploring"))
+    cleaned = clean_notebook(make_notebook("01_eda", "Exploring"), "")
     nbformat.validate(cleaned)
     text = nbformat.writes(cleaned)
     for trace in ("papermill", "iopub", "a warning", "stderr", '"execution_count": 3', "<IPython HTML>"):
@@ -47,9 +48,9 @@ def test_cleaned_notebook_has_nothing_of_the_execution_left():
 
 
 def test_cleaned_notebook_hides_parameters_folds_code_and_has_the_banner():
-    cells = clean_notebook(make_notebook("01_eda", "Exploring")).cells
+    cells = clean_notebook(make_notebook("01_eda", "Exploring"), "the banner").cells
     assert [cell.id for cell in cells] == ["title", "banner", "parameters", "injected", "question", "volume"]
-    assert cells[1].source == BANNER
+    assert cells[1].source == "the banner"
     hidden = [cell.id for cell in cells if "remove-cell" in cell.metadata.get("tags", [])]
     assert hidden == ["parameters", "injected"]
     assert cells[-1].source.startswith("#| code-fold: true\nvolume = ")
@@ -58,14 +59,14 @@ def test_cleaned_notebook_hides_parameters_folds_code_and_has_the_banner():
 def test_cleaning_is_stable_and_leaves_its_input_alone():
     notebook = make_notebook("01_eda", "Exploring")
     before = copy.deepcopy(notebook)
-    assert nbformat.writes(clean_notebook(notebook)) == nbformat.writes(clean_notebook(notebook))
+    assert nbformat.writes(clean_notebook(notebook, "")) == nbformat.writes(clean_notebook(notebook, ""))
     assert notebook == before
 
 
 def test_a_notebook_with_an_error_is_refused():
     failed = new_output("error", ename="ValueError", evalue="no such column", traceback=[])
     with pytest.raises(InputError, match="ValueError: no such column"):
-        clean_notebook(new_notebook(cells=[new_code_cell("1 / 0", outputs=[failed])]))
+        clean_notebook(new_notebook(cells=[new_code_cell("1 / 0", outputs=[failed])]), "")
 
 
 # ---------------------------------------------------------------- variables and parts

@@ -5,6 +5,7 @@ import stat
 from itertools import pairwise
 
 import pytest
+
 from fake_build import make_project
 from smartrocket import rendering
 from smartrocket.errors import InputError

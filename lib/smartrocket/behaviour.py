@@ -205,9 +205,7 @@ def list_catalogue(raw_properties: ibis.Table, price_property: str) -> ibis.Tabl
     RetailRocket writes a number as "n12.000"; a plain "12.00" is read as well.
     """
     told = raw_properties.filter(_.property.isin(["categoryid", price_property]))
-    latest = ibis.window(
-        group_by=["itemid", "property"], order_by=[ibis.desc("timestamp"), ibis.desc("value")]
-    )
+    latest = ibis.window(group_by=["itemid", "property"], order_by=[ibis.desc("timestamp"), ibis.desc("value")])
     current = told.mutate(place=ibis.row_number().over(latest)).filter(_.place == 0)
     figure = current.value.strip().re_extract(r"^n?([0-9]+(?:\.[0-9]+)?)$", 1)
     known = current.group_by("itemid").aggregate(
@@ -243,9 +241,7 @@ def bin_number(value: ibis.Value, edges: list[float]) -> ibis.Value:
     return ibis.cases(*bins, else_=len(edges) - 1)
 
 
-def read_bins(
-    table: ibis.Table, place: ibis.Value, edges: list[float], **aggregates: ibis.Value
-) -> pd.DataFrame:
+def read_bins(table: ibis.Table, place: ibis.Value, edges: list[float], **aggregates: ibis.Value) -> pd.DataFrame:
     """Aggregate by bin: low, high (None in the open last one) and the aggregates, empty bins as 0."""
     counted = table.group_by(place.name("place")).aggregate(**aggregates).execute().set_index("place")
     frame = counted.reindex(range(len(edges))).fillna(0).astype(dict.fromkeys(aggregates, "int64"))
@@ -278,19 +274,21 @@ def profile_files(log: Log) -> pd.DataFrame:
 
 def profile_file(name: str, table: ibis.Table, log: Log) -> dict:
     """Describe one raw file (see `profile_files`)."""
-    missing = sum((table[column].isnull().sum() for column in table.columns), ibis.literal(0))
-    totals = table.aggregate(rows=table.count(), missing=missing).execute().iloc[0]
+    # Counts of a whole column stand in the Parquet file's own statistics, so nothing is read for them.
+    filled = {column: table[column].count() for column in table.columns}
+    totals = table.aggregate(table.count().name("row count"), **filled).execute().iloc[0]
+    rows = int(totals["row count"])
     described = {
         "file": name,
-        "rows": int(totals["rows"]),
-        "columns": len(table.columns),
-        "missing": 0 if pd.isna(totals["missing"]) else int(totals["missing"]),
-        "duplicates": int(totals["rows"]) - count_distinct_rows(table),
+        "rows": rows,
+        "columns": len(filled),
+        "missing": rows * len(filled) - int(totals[list(filled)].sum()),
+        "duplicates": rows - count_distinct_rows(table),
         "out_of_order": None,
         "first": None,
         "last": None,
     }
-    if "timestamp" in table.columns and described["rows"]:
+    if "timestamp" in filled and rows:
         source = log.raw_events if name == "events" else log.raw_properties
         before = source.timestamp.lag().over(ibis.window(order_by="file_row_number"))
         late = source.mutate(late=source.timestamp < before).late.sum().execute()
@@ -308,9 +306,7 @@ def count_distinct_rows(table: ibis.Table) -> int:
     """
     connection = table.get_backend()
     row = ibis.struct({column: table[column] for column in table.columns})
-    hashes = connection.create_table(
-        "behaviour_hashes", table.select(row=row.hash()), temp=True, overwrite=True
-    )
+    hashes = connection.create_table("behaviour_hashes", table.select(row=row.hash()), temp=True, overwrite=True)
     parts = [hashes.filter((hashes.row & 7) == part).row.nunique().execute() for part in range(8)]
     connection.drop_table("behaviour_hashes")
     return int(sum(parts))
@@ -332,7 +328,7 @@ def profile_columns(log: Log) -> pd.DataFrame:
         aggregates = {"rows": table.count()}
         for column in table.columns:
             aggregates |= {
-                f"{column}/missing": table[column].isnull().sum(),
+                f"{column}/filled": table[column].count(),
                 f"{column}/smallest": table[column].min(),
                 f"{column}/largest": table[column].max(),
             }
@@ -343,7 +339,7 @@ def profile_columns(log: Log) -> pd.DataFrame:
                     "file": name,
                     "column": column,
                     "type": str(kind),
-                    "missing": told[f"{column}/missing"] / told["rows"],
+                    "missing": 1 - told[f"{column}/filled"] / told["rows"],
                     "smallest": shorten(told[f"{column}/smallest"]),
                     "largest": shorten(told[f"{column}/largest"]),
                 }
@@ -434,9 +430,7 @@ def hourly_volume(log: Log, daily: pd.DataFrame) -> pd.DataFrame:
     kept = log.events
     if len(whole):
         kept = kept.filter(kept.clock >= whole.iloc[0], kept.clock < whole.iloc[-1] + pd.Timedelta(days=1))
-    counted = kept.group_by(weekday=kept.clock.day_of_week.index(), hour=kept.clock.hour()).aggregate(
-        events=_.count()
-    )
+    counted = kept.group_by(weekday=kept.clock.day_of_week.index(), hour=kept.clock.hour()).aggregate(events=_.count())
     index = pd.MultiIndex.from_product([sorted(days.index), range(24)], names=["weekday", "hour"])
     frame = counted.execute().set_index(["weekday", "hour"]).reindex(index, fill_value=0).reset_index()
     return frame.assign(events=frame["events"] / frame["weekday"].map(days))
@@ -547,9 +541,7 @@ def baskets(log: Log) -> pd.DataFrame:
     """Describe what each type of visitor buys: visitor_type, transactions (different ids), rows (items
     bought), median_price of the bought items (missing where no price is known).
     """
-    bought = log.events.filter(_.event == "transaction").join(
-        log.visitors.select("visitorid", "events"), "visitorid"
-    )
+    bought = log.events.filter(_.event == "transaction").join(log.visitors.select("visitorid", "events"), "visitorid")
     priced = bought.left_join(log.items.select("itemid", "price"), "itemid")
     edges = list(VISITOR_TYPES.values())
     counted = (
@@ -624,9 +616,7 @@ def retention(log: Log) -> pd.DataFrame:
     whole = int(week.max().execute())
     cohorts = seen.group_by("visitorid").aggregate(cohort=_.week.min())
     joined = seen.join(cohorts, "visitorid").filter(_.week < whole)
-    counted = joined.group_by(cohort=joined.cohort, week=joined.week - joined.cohort).aggregate(
-        visitors=_.count()
-    )
+    counted = joined.group_by(cohort=joined.cohort, week=joined.week - joined.cohort).aggregate(visitors=_.count())
     counts = counted.execute().set_index(["cohort", "week"])["visitors"]
     pairs = [(cohort, week) for cohort in range(whole) for week in range(whole - cohort)]
     frame = pd.DataFrame(pairs, columns=["cohort", "week"])
@@ -640,9 +630,7 @@ def visitor_day_sizes(log: Log) -> pd.DataFrame:
     """Sort visitors' days by their number of events: low, high (None: open), visitor_days, events."""
     edges = [1, 2, 5, 10, 20, 50, 100, BOT_EVENTS_A_DAY + 1]
     days = log.visitor_days
-    return read_bins(
-        days, bin_number(days.events, edges), edges, visitor_days=days.count(), events=days.events.sum()
-    )
+    return read_bins(days, bin_number(days.events, edges), edges, visitor_days=days.count(), events=days.events.sum())
 
 
 def summarise_outliers(log: Log) -> pd.Series:
@@ -767,9 +755,7 @@ def category_steps(log: Log) -> pd.Series:
     moved = log.events.filter(log.events.previous_item != log.events.itemid).select("itemid", "previous_item")
     steps = moved.join(known, "itemid").join(origin, "previous_item")
     counted = (
-        steps.group_by("categoryid")
-        .aggregate(arrivals=_.count(), same=(_.categoryid == _.origin).sum())
-        .execute()
+        steps.group_by("categoryid").aggregate(arrivals=_.count(), same=(_.categoryid == _.origin).sum()).execute()
     )
     total = counted["arrivals"].sum()
     expected = float(((counted["arrivals"] / total) ** 2).sum()) if total else float("nan")
@@ -823,9 +809,7 @@ def price_conversion(log: Log, groups: int = 10) -> pd.DataFrame:
     priced = log.items.filter((_.price > 0) & (_.views > 0)).select("itemid", "price")
     placed = priced.mutate(group=ibis.ntile(groups).over(ibis.window(order_by=["price", "itemid"])) + 1)
     pairs = log.visitor_items.filter(_.views > 0).join(placed, "itemid")
-    by_item = pairs.group_by("group", "itemid").aggregate(
-        price=_.price.min(), viewers=_.count(), bought=_.bought.sum()
-    )
+    by_item = pairs.group_by("group", "itemid").aggregate(price=_.price.min(), viewers=_.count(), bought=_.bought.sum())
     counted = by_item.group_by("group").aggregate(
         low=_.price.min(), high=_.price.max(), items=_.count(), viewers=_.viewers.sum(), bought=_.bought.sum()
     )
@@ -847,9 +831,7 @@ def repeat_views(log: Log, most: int = 5) -> pd.DataFrame:
     """Count the pairs of a visitor and a viewed item by the number of views before the first purchase: views
     (`most` stands for that many or more), pairs, bought, share, from_share, to_share."""
     viewed = log.visitor_items.filter(_.views > 0)
-    counted = viewed.group_by(views=viewed.views.clip(upper=most)).aggregate(
-        pairs=_.count(), bought=_.bought.sum()
-    )
+    counted = viewed.group_by(views=viewed.views.clip(upper=most)).aggregate(pairs=_.count(), bought=_.bought.sum())
     frame = counted.execute().set_index("views").reindex(range(1, most + 1), fill_value=0).reset_index()
     return with_share(frame, "bought", "pairs")
 
@@ -866,9 +848,7 @@ def transitions(log: Log) -> pd.DataFrame:
     origin's steps). Only the event types of the log appear.
     """
     followed = log.events.filter(_.previous_event.notnull())
-    counted = followed.group_by(origin=followed.previous_event, event=followed.event).aggregate(
-        steps=_.count()
-    )
+    counted = followed.group_by(origin=followed.previous_event, event=followed.event).aggregate(steps=_.count())
     frame = counted.execute()
     kinds = [kind for kind in EVENT_TYPES if kind in {*frame["origin"], *frame["event"]}]
     index = pd.MultiIndex.from_product([kinds, kinds], names=["origin", "event"])

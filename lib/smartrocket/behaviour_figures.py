@@ -57,9 +57,7 @@ def label_bars(axes: Axes, bars: BarContainer, texts: list[str]) -> None:
     axes.margins(x=0.18) if bars.orientation == "horizontal" else axes.margins(y=0.14)
 
 
-def draw_rows(
-    axes: Axes, labels: list[str], values: list, texts: list[str], colours: str | list[str]
-) -> None:
+def draw_rows(axes: Axes, labels: list[str], values: list, texts: list[str], colours: str | list[str]) -> None:
     """Draw horizontal bars, the first on top, each with its text."""
     bars = axes.barh(range(len(labels)), values, color=colours, height=0.68)
     axes.set_yticks(range(len(labels)), labels)
@@ -161,10 +159,7 @@ def describe_unknown(unknown: pd.DataFrame) -> str:
     """Name the event types that the log should not have."""
     if unknown.empty:
         return "Every event is of a known type."
-    names = [
-        f"{escape_markdown(row.event or '(empty)')} ({number(row.rows)})"
-        for row in unknown.head(5).itertuples()
-    ]
+    names = [f"{escape_markdown(row.event or '(empty)')} ({number(row.rows)})" for row in unknown.head(5).itertuples()]
     more = " and others" if len(unknown) > 5 else ""
     count = int(unknown["rows"].sum())
     verb = "is" if count == 1 else "are"
@@ -177,9 +172,7 @@ def describe_missing_files(rows: pd.Series) -> str:
         "item properties": "categories and prices are left out of what follows",
         "category tree": "categories have no order among them",
     }
-    absent = [
-        f"The shop has no {name}: {consequence}." for name, consequence in lost.items() if not rows[name]
-    ]
+    absent = [f"The shop has no {name}: {consequence}." for name, consequence in lost.items() if not rows[name]]
     return " ".join(absent) or "Item properties and a category tree are there."
 
 
@@ -248,10 +241,7 @@ def describe_partial(partial: pd.DataFrame) -> str:
         return "Every day is covered from midnight to midnight."
     names = joined([day_text(moment) for moment in partial["date"]])
     verb = "is" if len(partial) == 1 else "are"
-    return (
-        f"{names} {verb} covered only in part, and the averages leave "
-        f"{'it' if len(partial) == 1 else 'them'} out."
-    )
+    return f"{names} {verb} covered only in part, and the averages leave {'it' if len(partial) == 1 else 'them'} out."
 
 
 def describe_last_week(daily: pd.DataFrame, totals: pd.Series) -> str:
@@ -293,8 +283,7 @@ def weekly_rhythm(rhythm: pd.DataFrame) -> Finding:
     left_out = f"Too few to compare by weekday, and left out: {joined(rare)}." if rare else ""
     return Finding(
         figure=figure,
-        caption="Mean events of a whole day by weekday, each type relative to its own average weekday (100 "
-        "%).",
+        caption="Mean events of a whole day by weekday, each type relative to its own average weekday (100 %).",
         alt="Line chart. " + " ".join(sentences),
         reading=" ".join([*sentences, left_out]).strip(),
     )
@@ -329,13 +318,11 @@ def hour_heat(hourly: pd.DataFrame, time_zone: str) -> Finding:
         "UTC is no shop's local time unless the shop is known to keep it: read the hours as a shape, not as "
         "a time of day."
         if time_zone == "UTC"
-        else f"Hours are those of the time zone {escape_markdown(time_zone)}; visitors elsewhere live by "
-        "other clocks."
+        else f"Hours are those of the time zone {escape_markdown(time_zone)}; visitors elsewhere live by other clocks."
     )
     return Finding(
         figure=figure,
-        caption=f"Mean events an hour by weekday and hour of the day, in the time zone {time_zone}, over "
-        "whole days.",
+        caption=f"Mean events an hour by weekday and hour of the day, in the time zone {time_zone}, over whole days.",
         alt=f"Heat map. {sentence}",
         reading=f"{sentence} {warning}",
     )
@@ -344,9 +331,7 @@ def hour_heat(hourly: pd.DataFrame, time_zone: str) -> Finding:
 # ---- sessions --------------------------------------------------------------------------------------------
 
 
-def sessions(
-    lengths: pd.DataFrame, durations: pd.DataFrame, summary: pd.Series, session_gap_minutes: int
-) -> Finding:
+def sessions(lengths: pd.DataFrame, durations: pd.DataFrame, summary: pd.Series, session_gap_minutes: int) -> Finding:
     """Show how many events sessions have and how long they last, from `behaviour.session_lengths`,
     `session_durations` and `summarise_sessions`."""
     total = int(summary["sessions"])
@@ -420,11 +405,7 @@ def gaps(frame: pd.DataFrame, summary: pd.Series, session_gap_minutes: int) -> F
         "are longer "
         f"than {plural(session_gap_minutes, 'minute')} and so part two sessions"
     )
-    parts = [
-        f"{percent(by_class[name] / inside)} {name}"
-        for name in by_class.index
-        if name != "returning" and inside
-    ]
+    parts = [f"{percent(by_class[name] / inside)} {name}" for name in by_class.index if name != "returning" and inside]
     within = (
         f"Within sessions {joined(parts)}, with a median of {duration(summary['inside'])}."
         if inside
@@ -481,9 +462,7 @@ def describe_funnel(level: str, counts: list[int], conversion: pd.DataFrame) -> 
     where = "the log" if level == "visitor" else "the same session"
     way = f", {number(aside)} of them without a view and an add to cart in {where}" if aside else ""
     interval = between(*share_interval(buyers, total))
-    return (
-        f"{steps}. In all {percent(buyers / total, 2)} of {level}s buy ({number(buyers)}{way}; {interval})."
-    )
+    return f"{steps}. In all {percent(buyers / total, 2)} of {level}s buy ({number(buyers)}{way}; {interval})."
 
 
 def transitions(steps: pd.DataFrame) -> Finding:
@@ -491,15 +470,10 @@ def transitions(steps: pd.DataFrame) -> Finding:
     total = int(steps["steps"].sum())
     if total < FEWEST:
         return Finding(
-            reading="What follows what needs sessions of several events; this log has "
-            f"{plural(total, 'such step')}."
+            reading=f"What follows what needs sessions of several events; this log has {plural(total, 'such step')}."
         )
     kinds = list(dict.fromkeys(steps["origin"]))
-    grid = (
-        steps.pivot(index="origin", columns="event", values="share")
-        .loc[kinds, kinds]
-        .to_numpy(dtype="float64")
-    )
+    grid = steps.pivot(index="origin", columns="event", values="share").loc[kinds, kinds].to_numpy(dtype="float64")
     figure, axes = figures.canvas(6.4, 1.1 + 0.62 * len(kinds))
     draw_heat(axes, grid, highest=1)
     names = [EVENT_NAMES[kind] for kind in kinds]
@@ -524,8 +498,7 @@ def transitions(steps: pd.DataFrame) -> Finding:
     sentence = f"Within sessions, {joined(sentences)}."
     return Finding(
         figure=figure,
-        caption="From an event (row) to the next event of the same session (column): share of the row's "
-        "steps.",
+        caption="From an event (row) to the next event of the same session (column): share of the row's steps.",
         alt=f"Heat map. {sentence}",
         reading=sentence,
     )
@@ -606,7 +579,7 @@ def new_and_returning(visitors: pd.DataFrame, daily: pd.DataFrame) -> Finding:
         whole["date"],
         whole["new"],
         whole["returning"],
-        colors=[PALETTE[6], PALETTE[0]],
+        colors=[PALETTE[6], PALETTE[1]],
         labels=["first day in the log", "seen on an earlier day"],
     )
     draw_dates(axes)
@@ -618,9 +591,7 @@ def new_and_returning(visitors: pd.DataFrame, daily: pd.DataFrame) -> Finding:
     seen = int(late["new"].sum() + late["returning"].sum())
     if seen:
         share = late["returning"].sum() / seen
-        sentence = (
-            f"In the last seven whole days {percent(share)} of a day's visitors have been there before."
-        )
+        sentence = f"In the last seven whole days {percent(share)} of a day's visitors have been there before."
     else:
         sentence = "The last seven whole days had no visitor."
     return Finding(
@@ -653,9 +624,7 @@ def retention(cohorts: pd.DataFrame) -> Finding:
     axes.set_xticks(places, [str(week) for week in range(1, weeks, step)])
     axes.set_xlabel("weeks after the week of the first event")
     axes.set_ylabel("week of the first event, from")
-    figure.colorbar(mesh, ax=axes, pad=0.01, format=SHARES, label="back in that week").outline.set_visible(
-        False
-    )
+    figure.colorbar(mesh, ax=axes, pad=0.01, format=SHARES, label="back in that week").outline.set_visible(False)
     sums = later.groupby("week")[["visitors", "size"]].sum()
     back = sums["visitors"] / sums["size"]
     wanted = [week for week in (1, 4, 12) if week in back.index]
@@ -677,11 +646,7 @@ def visitor_days(sizes: pd.DataFrame, outliers: pd.Series) -> Finding:
     `behaviour.visitor_day_sizes` and `summarise_outliers`.
     """
     labels = [
-        f"{row.low}+"
-        if row.high is None
-        else str(row.low)
-        if row.high == row.low + 1
-        else f"{row.low}–{row.high - 1}"
+        f"{row.low}+" if row.high is None else str(row.low) if row.high == row.low + 1 else f"{row.low}–{row.high - 1}"
         for row in sizes.itertuples()
     ]
     figure, axes = figures.canvas(8, 3.2)
@@ -733,9 +698,7 @@ def visitor_days(sizes: pd.DataFrame, outliers: pd.Series) -> Finding:
 # ---- items, categories and prices ------------------------------------------------------------------------
 
 
-def popularity(
-    views: pd.DataFrame, purchases: pd.DataFrame, ranks: pd.DataFrame, gini: float, top: float
-) -> Finding:
+def popularity(views: pd.DataFrame, purchases: pd.DataFrame, ranks: pd.DataFrame, gini: float, top: float) -> Finding:
     """Show how unequally the events spread over items: Lorenz curves and events by popularity rank, from
     `behaviour.lorenz`, `popularity_ranks`, `gini` and `top_share`."""
     size = int(ranks["rank"].iloc[-1])
@@ -767,9 +730,7 @@ def popularity(
     )
     middle = ranks.loc[(ranks["rank"] - size / 2).abs().idxmin()]
     first = plural(int(ranks["events"].iloc[0]), "event")
-    rank_one = (
-        f"The first item has {first}, that at rank {number(middle['rank'])} {number(middle['events'])}."
-    )
+    rank_one = f"The first item has {first}, that at rank {number(middle['rank'])} {number(middle['events'])}."
     sold = "" if len(purchases) else "No item was bought, so there is no curve of purchases."
     return Finding(
         figure=figure,
@@ -826,8 +787,7 @@ def repeat_views(pairs: pd.DataFrame, immediate: pd.Series) -> Finding:
     total = int(pairs["pairs"].sum())
     if total < FEWEST:
         return Finding(
-            reading=f"Repeat views need views; this log has {plural(total, 'pair')} of visitor and viewed "
-            "item."
+            reading=f"Repeat views need views; this log has {plural(total, 'pair')} of visitor and viewed item."
         )
     labels = [str(views) for views in pairs["views"]]
     labels[-1] += "+"
@@ -902,17 +862,13 @@ def category_mix(mix: pd.DataFrame, most: int = 12) -> Finding:
         return Finding(reading="No item of the log has a known category, so there is no category mix.")
     top = known.head(most)
     columns = {"views": "view", "transactions": "transaction"}
-    shown = {
-        column: kind for column, kind in columns.items() if known[column].sum() >= FEWEST or column == "views"
-    }
+    shown = {column: kind for column, kind in columns.items() if known[column].sum() >= FEWEST or column == "views"}
     figure, axes = figures.canvas(8, 0.9 + 0.36 * len(top))
     height = 0.8 / len(shown)
     for place, (column, kind) in enumerate(shown.items()):
         positions = np.arange(len(top)) + (place - (len(shown) - 1) / 2) * height
         shares = top[column] / known[column].sum()
-        axes.barh(
-            positions, shares, height * 0.92, color=EVENT_COLOURS[kind], label=f"share of {EVENT_NAMES[kind]}"
-        )
+        axes.barh(positions, shares, height * 0.92, color=EVENT_COLOURS[kind], label=f"share of {EVENT_NAMES[kind]}")
     axes.set_yticks(range(len(top)), [f"category {categoryid}" for categoryid in top["categoryid"]])
     axes.invert_yaxis()
     only_axis(axes, "x")
@@ -972,9 +928,7 @@ def category_loyalty(loyalty: pd.DataFrame, steps: pd.Series) -> Finding:
         )
         left = left + shares[column].to_numpy()
     most = loyalty["items"].max()
-    labels = [
-        f"{items}{'+' if items == most else ''} items ({number(sums[items])})" for items in shares.index
-    ]
+    labels = [f"{items}{'+' if items == most else ''} items ({number(sums[items])})" for items in shares.index]
     axes.set_yticks(range(len(shares)), labels)
     axes.invert_yaxis()
     only_axis(axes, "none")
@@ -1021,9 +975,7 @@ def price_distribution(bins: pd.DataFrame, summary: pd.Series) -> Finding:
     ):
         axes.stairs(bins[column], edges, fill=True, color=colour, alpha=alpha, label=name)
     axes.set_xscale("log")
-    axes.axvline(
-        summary["median"], color=INK, linewidth=1, linestyle="--", label=f"median {number(summary['median'])}"
-    )
+    axes.axvline(summary["median"], color=INK, linewidth=1, linestyle="--", label=f"median {number(summary['median'])}")
     axes.xaxis.set_major_formatter(THOUSANDS)
     axes.yaxis.set_major_formatter(THOUSANDS)
     axes.set_xlabel("latest known price (logarithmic scale, unit not published)")
@@ -1035,11 +987,7 @@ def price_distribution(bins: pd.DataFrame, summary: pd.Series) -> Finding:
         f"{number(summary['p10'])} and {number(summary['p90'])}."
     )
     free = int(summary["free"])
-    zero = (
-        f"{plural(free, 'item')} with a price of zero {'is' if free == 1 else 'are'} left out."
-        if free
-        else ""
-    )
+    zero = f"{plural(free, 'item')} with a price of zero {'is' if free == 1 else 'are'} left out." if free else ""
     return Finding(
         figure=figure,
         caption="Latest known price of the items, all of them and those viewed at least once.",

@@ -7,29 +7,41 @@ from smartrocket.ranking import Recommender, Sessions
 
 
 class Blend:
-    """The weighted mean of a network's and a neighbour model's shares for every item.
+    """Two models' lists merged by the places they give (reciprocal rank fusion, Cormack et al. 2009).
 
-    A network that was trained with cross-entropy gives the logarithm of a probability, so the softmax of
-    its scores is a share; the neighbours' votes become shares when they are divided by their sum (a
-    "linear opinion pool", Stone 1961). Both models must have been trained on the same catalogue.
-    `weight` is the network's, between 0 and 1.
+    An item gets `weight / (calm + place)` from the first model's list and `(1 - weight) / (calm + place)`
+    from the second's; `calm` says how little the very first places stand out, and `length` how long a
+    list is looked at. Places, unlike scores, mean the same in every model. An item that a model scores
+    no higher than its lowest is not on its list. Both models must know the same catalogue.
     """
 
-    def __init__(self, network: Recommender, neighbours: Recommender, weight: float = 0.5):
-        self.network = network
-        self.neighbours = neighbours
+    def __init__(
+        self,
+        first: Recommender,
+        second: Recommender,
+        weight: float = 0.5,
+        calm: float = 2.0,
+        length: int = 100,
+    ):
+        self.first = first
+        self.second = second
         self.weight = weight
+        self.calm = calm
+        self.length = length
 
     def fit(self, sessions: Sessions, item_count: int) -> "Blend":
         """Train both models."""
-        self.network.fit(sessions, item_count)
-        self.neighbours.fit(sessions, item_count)
+        self.first.fit(sessions, item_count)
+        self.second.fit(sessions, item_count)
         return self
 
     def score(self, prefixes: Sessions) -> np.ndarray:
-        """Return the blended share of every item as the next click, shape (prefixes, items)."""
-        network = torch.softmax(torch.from_numpy(self.network.score(prefixes)), dim=1).numpy()
-        votes = self.neighbours.score(prefixes)
-        sums = votes.sum(axis=1, keepdims=True)
-        shares = np.divide(votes, sums, out=np.zeros_like(votes), where=sums > 0)
-        return self.weight * network + (1 - self.weight) * shares
+        """Return the merged score of every item as the next click, shape (prefixes, items)."""
+        return self._credit(self.first, self.weight, prefixes) + self._credit(self.second, 1 - self.weight, prefixes)
+
+    def _credit(self, model: Recommender, weight: float, prefixes: Sessions) -> np.ndarray:
+        scores = torch.from_numpy(model.score(prefixes))
+        values, items = scores.topk(min(self.length, scores.shape[1]), dim=1)
+        credit = weight / (self.calm + 1 + torch.arange(items.shape[1]))
+        listed = torch.where(values > scores.amin(dim=1, keepdim=True), credit, 0.0)
+        return torch.zeros_like(scores).scatter_(1, items, listed.to(scores.dtype)).numpy()

@@ -2,7 +2,9 @@
 
 import ibis
 import pandas as pd
-from ibis.backends.duckdb import Backend
+
+from smartrocket.errors import InputError
+from smartrocket.wording import plural
 
 EVENT_TYPES = ["view", "addtocart", "removefromcart", "transaction"]
 EVENT_ORDER = ["timestamp", "visitorid", "itemid", "event"]
@@ -93,6 +95,17 @@ def make_ledger(judged: ibis.Table, file: str, unused: dict[str, int] | None = N
     ledger = ledger.sort_values(["rows", "outcome"], ascending=[False, True])
     ledger.insert(0, "file", file)
     return ledger.sort_values("outcome", key=lambda names: names != "kept", kind="stable", ignore_index=True)
+
+
+def require_events(ledger: pd.DataFrame) -> None:
+    """Stop where cleaning left no event. Raises InputError with the reasons, most frequent first."""
+    if (ledger.outcome == "kept").any():
+        return
+    reasons = ", ".join(f"{row.rows:,} as {row.outcome!r}" for row in ledger.itertuples())
+    raise InputError(
+        f"of {plural(int(ledger.rows.sum()), 'row')} of the events none can be used ({reasons}): timestamps must be "
+        f"milliseconds since 1970, ids whole numbers, events one of {', '.join(EVENT_TYPES)}."
+    )
 
 
 def check_transactions(judged: ibis.Table) -> dict[str, int]:

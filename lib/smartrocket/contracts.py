@@ -65,7 +65,9 @@ CLEAN = {
 }
 
 
-def check_tables(contracts: dict[str, pandera.DataFrameSchema], workspace: Workspace, connection: Backend) -> pd.DataFrame:
+def check_tables(
+    contracts: dict[str, pandera.DataFrameSchema], workspace: Workspace, connection: Backend
+) -> pd.DataFrame:
     """Check tables against their contracts, in the engine.
 
     Returns table, rows, columns (their names). Raises InputError that names the file, the column, the rule and the

@@ -4,6 +4,8 @@ import ibis
 
 # A session of more items than this is no shopper's; its pairs would outnumber everybody else's.
 MOST_ITEMS = 50
+# A session's weight is counted in whole parts of this: integers add up to the same sum in any order.
+PARTS = 2**32
 
 
 def relate_items(
@@ -22,7 +24,8 @@ def relate_items(
     visits = visits.filter(visits["items"] <= MOST_ITEMS).drop("items")
     everything = ibis.window()
     age = visits.moment.max().over(everything).epoch_seconds() - visits.moment.epoch_seconds()
-    visits = visits.mutate(recency=ibis.literal(0.5).pow(age / (half_life_days * 86_400)))
+    fading = ibis.literal(0.5).pow(age / (half_life_days * 86_400))
+    visits = visits.mutate(recency=ibis.greatest((PARTS * fading).round().cast("int64"), 1))
     items = visits.group_by("itemid").agg(visits=visits.count(), recent=visits.recency.sum())
     all_sessions = visits.sessionid.nunique().as_scalar()
     other = visits.view()

@@ -26,16 +26,19 @@ def read_days(events: ibis.Table, days: tuple[date, date]) -> Finding:
     """Say which days of the log are whole."""
     ends = events.aggregate(first=events.timestamp.min(), last=events.timestamp.max()).to_pandas().iloc[0]
     whole = (days[1] - days[0]).days + 1
+    until = f" to {days[1]:%d %B %Y}" if whole > 1 else ""
     return Finding(
         f"The log runs from {ends['first']:%d %B %Y %H:%M} to {ends['last']:%d %B %Y %H:%M} (UTC). The panel covers "
-        f"{plural(whole, 'whole day')}, {days[0]:%d %B %Y} to {days[1]:%d %B %Y}."
+        f"{plural(whole, 'whole day')}, {days[0]:%d %B %Y}{until}."
     )
 
 
 def draw_panel(panel: ibis.Table, facts: dict) -> Finding:
     """Draw how many items the panel holds and sells from day to day, and state its size and sparsity."""
     if facts["rows"] == 0:
-        return Finding("No item was ever put into a cart or sold: the panel is empty, and there is nothing to forecast.")
+        return Finding(
+            "No item did what would let it into the panel: the panel is empty, and there is nothing to forecast."
+        )
     daily = panel.group_by("date").agg(items=panel.count(), selling=(panel.sales > 0).sum())
     daily = daily.order_by("date").to_pandas()
     figure, axes = figures.canvas(8, 3)
@@ -44,15 +47,16 @@ def draw_panel(panel: ibis.Table, facts: dict) -> Finding:
     axes.set(ylabel="items", ylim=(0, None))
     axes.legend(loc="upper left")
     empty = 1 - facts["rows_with_sales"] / facts["rows"]
+    were = "was" if facts["sales_outside"] == 1 else "were"
     return Finding(
         figure=figure,
         caption="Items in the panel, and items that sold, by day.",
         alt=f"The panel grows to {number(daily['items'].iloc[-1])} items; on a median day "
         f"{number(daily.selling.median())} of them sell.",
         reading=f"The panel has {plural(facts['rows'], 'row')}: {plural(facts['items'], 'item')} of the "
-        f"{number(facts['shop_items'])} in the log, from the day each entered. {percent(empty)} of its item-days have no "
-        f"sale. Of the {plural(facts['units'], 'unit')} sold on whole days, {number(facts['sales_outside'])} were sold on "
-        "the day the item entered, so no forecast could have known of them.",
+        f"{number(facts['shop_items'])} in the log, from the day each entered. {percent(empty)} of its item-days have "
+        f"no sale. Of the {plural(facts['units'], 'unit')} sold on whole days, {number(facts['sales_outside'])} {were} "
+        "sold on the day the item entered, so no forecast could have known of them.",
     )
 
 
@@ -83,16 +87,14 @@ def draw_signal(panel: ibis.Table, horizon_days: int) -> Finding:
     axes.bar_label(bars, fmt="{:.2f}", color=figures.MUTED)
     axes.set(xlabel="addtocarts in the last 7 days", ylabel=f"mean units, next {horizon_days} days")
     low, high = groups.units.iloc[0], groups.units.iloc[-1]
-    if low > 0:
-        compared = f"{high / low:,.1f} times as many"
-    else:
-        compared = "more" if high > 0 else "no more"
+    risen = "more" if high > 0 else "no more"
+    compared = f"{high / low:,.1f} times as many" if low > 0 else risen
     return Finding(
         figure=figure,
         caption=f"Mean units sold over the next {horizon_days} days, by addtocarts of the last 7 days.",
-        alt=f"Items without a recent addtocart sell {low:.2f} units on average, those with {labels[-1]} sell {high:.2f}.",
-        reading=f"An item-day without addtocarts in the week before is followed by {low:.2f} units on average, one with "
-        f"{labels[-1]} by {high:.2f}, {compared}. This is over all days and no test of a forecast; "
+        alt=f"Items with {labels[0]} addtocarts sell {low:.2f} units on average, those with {labels[-1]} {high:.2f}.",
+        reading=f"An item-day with {labels[0]} addtocarts in the week before is followed by {low:.2f} units on "
+        f"average, one with {labels[-1]} by {high:.2f}, {compared}. This is over all days and no test of a forecast; "
         "that comes in the next notebook.",
     )
 
@@ -110,8 +112,9 @@ def read_sessions(session_events: ibis.Table, gap_minutes: int) -> Finding:
         seconds=sessions.seconds.median(where=sessions.events > 1),
     )
     counts = summary.to_pandas().iloc[0]
+    are = "is" if counts.sessions == 1 else "are"
     reading = (
-        f"With a gap of {gap_minutes} minutes there are {plural(int(counts.sessions), 'session')} of "
+        f"With a gap of {gap_minutes} minutes there {are} {plural(int(counts.sessions), 'session')} of "
         f"{counts.events:.2f} events on average; {percent(counts.single)} of them are a single event."
     )
     if pd.notna(counts.seconds):
@@ -139,10 +142,10 @@ def draw_sequences(train: pd.DataFrame, test: pd.DataFrame, test_days: int) -> F
     return Finding(
         figure=figure,
         caption="Lengths of training and test sequences.",
-        alt=f"Most sequences are short: the median training sequence has {train.groupby('sessionid').size().median():.0f} "
-        "clicks.",
-        reading=f"Training has {plural(counted['training'][0], 'sequence')} with {number(counted['training'][1])} clicks "
-        f"on {plural(train.itemid.nunique(), 'item')}; the last {plural(test_days, 'day')} give "
+        alt=f"The median training sequence has {train.groupby('sessionid').size().median():.0f} clicks.",
+        reading=f"Training has {plural(counted['training'][0], 'sequence')} with "
+        f"{plural(counted['training'][1], 'click')} on {plural(train.itemid.nunique(), 'item')}; "
+        f"the last {plural(test_days, 'day')} give "
         f"{plural(counted['test'][0], 'test sequence')} with {number(counted['test'][1])} clicks, in which "
         f"{number(counted['test'][1] - counted['test'][0])} next items are to be found.",
     )
@@ -166,8 +169,8 @@ def draw_related(related: ibis.Table, events: ibis.Table) -> Finding:
         caption="How many related items the items have.",
         alt=f"{number(items)} items have at least one related item.",
         reading=f"{plural(items, 'item')} ({percent(share)} of those in the log) have at least one related item, in "
-        f"{plural(pairs, 'pair')}. The nearest neighbour of a median item shares {strongest:,.0f} times as many sessions "
-        "with it as chance would give.",
+        f"{plural(pairs, 'pair')}. The nearest neighbour of a median item shares {strongest:,.0f} times as many "
+        "sessions with it as chance would give.",
     )
 
 

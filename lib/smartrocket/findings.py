@@ -36,8 +36,8 @@ def figure_html(finding: Finding, name: str) -> str:
 def show(finding: Finding, name: str, workspace: Workspace | None = None) -> None:
     """Display a finding in a notebook: the figure with its caption, then the reading.
 
-    With a workspace, the figure is also kept as `figures/<name>.html` for the chapters; a finding without a
-    figure leaves its reading there as a paragraph.
+    With a workspace, the figure is also kept as `figures/<name>.html` for the chapters, and its reading beside it as
+    `figures/<name>.md`; a finding without a figure leaves its reading as a paragraph of the first.
     """
     if finding.figure is not None:
         element = figure_html(finding, name)
@@ -47,3 +47,5 @@ def show(finding: Finding, name: str, workspace: Workspace | None = None) -> Non
     display(Markdown(finding.reading))
     if workspace is not None:
         write_text(workspace.figures / f"{name}.html", element + "\n")
+        reading = finding.reading + "\n" if finding.figure is not None else ""
+        write_text(workspace.figures / f"{name}.md", reading)

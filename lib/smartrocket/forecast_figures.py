@@ -6,6 +6,8 @@ import lightgbm as lgb
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
+from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
 from smartrocket import figures, forecasting
 from smartrocket.demand_baselines import Demand
@@ -33,9 +35,7 @@ TOO_YOUNG = (
 )
 NOTHING_LEARNED = "No model could be trained: the days before the test hold no sale to learn from."
 NOTHING_SOLD = "Nothing was sold in the days this figure would show, so it is left out."
-TOO_FEW = (
-    "Too few units were sold in the test weeks to say which forecast is better: the order proves nothing."
-)
+TOO_FEW = "Too few units were sold in the test weeks to say which forecast is better: the order proves nothing."
 LEFT_OUT = "Left out, since nothing could be forecast here."
 
 NO_SCORES = pd.DataFrame(columns=SCORE_COLUMNS)
@@ -96,18 +96,22 @@ def describe_demand(panel: Panel, split: Split | None) -> Finding:
     )
 
 
-def _span(ax, row: float, first: pd.Timestamp, last: pd.Timestamp, colour: str, label: str) -> None:
+def _date_axis(ax: Axes) -> None:
+    locator = AutoDateLocator(maxticks=7)
+    ax.xaxis.set_major_locator(locator)
+    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+
+
+def _span(ax: Axes, row: float, first: pd.Timestamp, last: pd.Timestamp, colour: str, label: str) -> None:
     width = (last - first).days + 1
     ax.barh(row, width, left=first, height=0.62, color=colour)
     ax.text(first + width * DAY / 2, row, label, ha="center", va="center", color="white", fontsize=8)
 
 
-def _fold_row(ax, row: float, fold: Fold, horizon: int, check: str) -> None:
+def _fold_row(ax: Axes, row: float, fold: Fold, horizon: int, check: str) -> None:
     _span(ax, row, fold.train_first, fold.train_last, MODEL, "learn")
     gap = figures.GRID
-    ax.barh(
-        row, (fold.check_first - fold.train_last).days - 1, left=fold.train_last + DAY, height=0.62, color=gap
-    )
+    ax.barh(row, (fold.check_first - fold.train_last).days - 1, left=fold.train_last + DAY, height=0.62, color=gap)
     _span(ax, row, fold.check_first, fold.check_last, figures.PALETTE[2], check)
     ax.barh(row, horizon, left=fold.check_last + DAY, height=0.62, color=gap)
 
@@ -128,6 +132,7 @@ def show_split(panel: Panel, split: Split | None) -> Finding:
     below.grid(visible=False)
     for ax in (above, below):
         ax.set_xlim(daily.index[0], daily.index[-1] + DAY)
+        _date_axis(ax)
     return Finding(
         reading=f"The model learns from origins up to {day(split.fold.train_last)} and stops adding trees "
         "by those "
@@ -155,6 +160,7 @@ def show_folds(split: Split | None, folds: Sequence[Fold]) -> Finding:
     names = ["test", *(f"fold {number_}" for number_ in range(len(folds), 0, -1))]
     ax.set(yticks=range(len(names)), yticklabels=names)
     ax.grid(visible=False)
+    _date_axis(ax)
     return Finding(
         reading=f"Every setting is scored on {plural(len(folds), 'fold')}; the last day that any of them "
         "looks at is "
@@ -162,8 +168,7 @@ def show_folds(split: Split | None, folds: Sequence[Fold]) -> Finding:
         figure=fig,
         caption="The folds of the search: origins learned from (blue), gaps (grey), origins scored (green). "
         "The test weeks (orange) are not looked at.",
-        alt=f"{plural(len(folds), 'fold')}, each later than the one before, all ending before the test "
-        "weeks.",
+        alt=f"{plural(len(folds), 'fold')}, each later than the one before, all ending before the test weeks.",
     )
 
 
@@ -179,10 +184,13 @@ def show_learning(training: Training | None) -> Finding:
     ax.plot(training.trees, best, "o", color=RIVAL)
     ax.set(xlabel="trees", ylabel="mean Poisson deviance")
     ax.legend()
+    kept = f"The check rows are served best by {plural(training.trees, 'tree')} (deviance {best:.3f})"
+    if training.trees < len(training.curve["check"]):
+        reading = f"{kept}; further trees learn the training days by heart and nothing that lasts."
+    else:
+        reading = f"{kept}, all that the profile allows: more might do better still."
     return Finding(
-        reading=f"The check rows are served best by {plural(training.trees, 'tree')} (deviance "
-        f"{best:.3f}); further "
-        "trees learn the training days by heart and nothing that lasts.",
+        reading=reading,
         figure=fig,
         caption="Mean Poisson deviance after each tree, on the days learned from and on the check days; "
         "the dot marks the number of trees that is kept.",
@@ -267,11 +275,8 @@ def compare_models(
     ax.set(
         yticks=place,
         yticklabels=rows["model"],
-        xlabel="mean Poisson deviance (logarithmic scale)",
-        xscale="log",
+        xlabel="mean Poisson deviance",
     )
-    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-    ax.xaxis.set_minor_formatter(lambda value, _: "")
     ax.grid(visible=True, axis="x")
     best = rows["model"].iloc[-1]
     reading = " ".join(verdict(scores, model, baselines) for model in models) or NOTHING_LEARNED
@@ -284,9 +289,7 @@ def compare_models(
     )
 
 
-def verdict(
-    scores: pd.DataFrame, model: str, baselines: Sequence[str], metric: str = "poisson_deviance"
-) -> str:
+def verdict(scores: pd.DataFrame, model: str, baselines: Sequence[str], metric: str = "poisson_deviance") -> str:
     """Say in one sentence whether a model beats the best baseline, as far as the data can tell."""
     skill, rival = score_of(scores, model, f"{metric}_skill"), best_baseline(scores, baselines, metric)
     if skill["value"] is None:
@@ -335,10 +338,9 @@ def explain_zero_reward(known: pd.DataFrame) -> Finding:
         ax.set(title=name, xlabel="units forecast for every item")
     best = constants[wmape.argmin()]
     return Finding(
-        reading=f"If every item got the same forecast, wMAPE would be best at {best:.2f} units, which is "
-        "the median; "
-        f"the Poisson deviance is best at {constants[deviance.argmin()]:.2f}, next to the mean of "
-        f"{actual.mean():.2f} units. Stock has to cover the mean, so the deviance is the headline here.",
+        reading=f"If every item got the same forecast, wMAPE would be best at {best:.2f} units (the median is "
+        f"{np.median(actual):.2f}) and the Poisson deviance at {constants[deviance.argmin()]:.2f} (the mean is "
+        f"{actual.mean():.2f}). Stock has to cover the mean, so the deviance is the headline here.",
         figure=fig,
         caption="Score of one constant forecast for all items in the test weeks; the orange dot is the best "
         "constant, the dotted line the mean of the units sold.",
@@ -389,9 +391,7 @@ def show_calibration(known: pd.DataFrame, model: str, rival: str | None) -> Find
             ax.plot(means["forecast"], means["actual"], "o-", color=colour, label=name)
             highest = max(highest, means.to_numpy().max())
     ax.plot([0, highest], [0, highest], color=figures.MUTED, linewidth=1, linestyle=":")
-    ax.set(xlabel="mean forecast, units", ylabel="mean sold, units", xscale="symlog", yscale="symlog")
-    for axis in (ax.xaxis, ax.yaxis):
-        axis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.set(xlabel="mean forecast, units", ylabel="mean sold, units", xlim=(0, None), ylim=(0, None))
     ax.legend()
     top = calibration(known, model).iloc[-1]
     return Finding(
@@ -411,9 +411,7 @@ def calibration(known: pd.DataFrame, model: str, groups: int = 10) -> pd.DataFra
     """Return mean forecast and mean actual units of equally large groups of growing forecast."""
     order = known[model].rank(method="first", pct=True)
     group = np.minimum((order * groups).apply(np.ceil), groups)
-    return (
-        pd.DataFrame({"forecast": known[model], "actual": known["actual"]}).groupby(group.to_numpy()).mean()
-    )
+    return pd.DataFrame({"forecast": known[model], "actual": known["actual"]}).groupby(group.to_numpy()).mean()
 
 
 def popularity(known: pd.DataFrame, demand: Demand) -> pd.Categorical:
@@ -461,9 +459,7 @@ def show_popularity(known: pd.DataFrame, demand: Demand, model: str, rival: str 
     )
 
 
-def show_total(
-    demand: Demand, split: Split | None, total: pd.DataFrame, model: str, rival: str | None
-) -> Finding:
+def show_total(demand: Demand, split: Split | None, total: pd.DataFrame, model: str, rival: str | None) -> Finding:
     """Show the shop's units by week and the forecasts of the test weeks."""
     if split is None:
         return Finding(LEFT_OUT)
@@ -480,6 +476,7 @@ def show_total(
             ax.plot(total["origin"] + split.horizon * DAY, total[name], "o-", color=colour, label=name)
     ax.axvline(split.test_origins[0], color=figures.MUTED, linewidth=1, linestyle=":")
     ax.set(ylabel=f"units in {split.horizon} days", ylim=(0, None))
+    _date_axis(ax)
     ax.legend()
     name = model if model in total else rival
     if name is None or not total["actual"].sum():
@@ -521,7 +518,7 @@ def show_trials(trials: pd.DataFrame) -> Finding:
     start, best = complete["value"].iloc[0], complete["value"].min()
     pruned = int((trials["state"] == "pruned").sum())
     return Finding(
-        reading=f"Trial 1 has the settings of the baseline model and scores {start:.4f}; the best of "
+        reading=f"Trial 1 starts from the settings of the first model and scores {start:.4f}; the best of "
         f"{plural(len(trials), 'trial')} scores {best:.4f}, {percent(1 - best / start, 2)} lower on the "
         "folds. "
         f"{plural(pruned, 'trial was', 'trials were')} stopped early as hopeless.",
@@ -531,9 +528,7 @@ def show_trials(trials: pd.DataFrame) -> Finding:
     )
 
 
-def settings_table(
-    baseline: Mapping[str, object], chosen: Chosen | None, names: Sequence[str]
-) -> HTML | Markdown:
+def settings_table(baseline: Mapping[str, object], chosen: Chosen | None, names: Sequence[str]) -> HTML | Markdown:
     """Return the table of the first model's settings beside the chosen ones."""
     if chosen is None:
         return Markdown(LEFT_OUT)
@@ -542,9 +537,7 @@ def settings_table(
         for name in names
         for value in [chosen.parameters[name]]
     ]
-    rows.append(
-        {"setting": "trees", "first model": _short(baseline["trees"]), "chosen": _short(chosen.trees)}
-    )
+    rows.append({"setting": "trees", "first model": _short(baseline["trees"]), "chosen": _short(chosen.trees)})
     return table(pd.DataFrame(rows), caption="Settings of the first model and those the search chose.")
 
 
@@ -569,9 +562,7 @@ def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str, enough: bo
     if gain["low"] > 0:
         return Finding(start + interval + "**Tuning helped**, beyond chance.")
     if gain["high"] < 0:
-        return Finding(
-            start + interval + "**Tuning did harm:** the search fitted days that were unlike the test."
-        )
+        return Finding(start + interval + "**Tuning did harm:** the search fitted days that were unlike the test.")
     return Finding(start + interval + "**Tuning bought nothing that can be told from chance.**")
 
 
@@ -591,8 +582,7 @@ def show_parameter_importance(shares: pd.DataFrame) -> Finding:
         "With "
         "few trials these shares are rough.",
         figure=fig,
-        caption="Share of each setting in what separates the best quarter of the trials from the rest "
-        "(PED-ANOVA).",
+        caption="Share of each setting in what separates the best quarter of the trials from the rest (PED-ANOVA).",
         alt=f"Bar chart of settings; {top['parameter']} leads with {percent(top['importance'], 0)}.",
     )
 
@@ -633,9 +623,7 @@ def show_coverage(measured: pd.DataFrame) -> Finding:
     for shift, (share, rows) in enumerate(measured.groupby("nominal")):
         colour = figures.PALETTE[shift]
         position = [names.index(name) for name in rows["class"]]
-        ax.plot(
-            np.array(position) + 0.16 * (shift - 1), rows["ranked"], "o", color=colour, label=f"{share:.0%}"
-        )
+        ax.plot(np.array(position) + 0.16 * (shift - 1), rows["ranked"], "o", color=colour, label=f"{share:.0%}")
         ax.axhline(share, color=colour, linewidth=1, linestyle=":")
     ax.set(
         xticks=place,
@@ -645,7 +633,7 @@ def show_coverage(measured: pd.DataFrame) -> Finding:
         xlabel="units in the 4 weeks before",
     )
     ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    ax.legend(title="nominal", loc="lower right")
+    ax.legend(title="nominal", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(INTERVALS))
     everything = measured[measured["class"] == "all"]
     parts = [f"{percent(row.ranked)} (nominal {percent(row.nominal, 0)})" for row in everything.itertuples()]
     plain = [percent(value) for value in everything["plain"]]
@@ -684,6 +672,5 @@ def show_next_week(forecasts: pd.DataFrame, count: int = 15) -> Finding:
         f"between {best['low_80']} and {best['high_80']}.",
         figure=fig,
         caption="Forecasts (dots) and 80 % intervals (bars) of the items with the highest forecasts.",
-        alt=f"Dot plot of the items with the highest forecasts; the first expects {best['forecast']:.1f} "
-        "units.",
+        alt=f"Dot plot of the items with the highest forecasts; the first expects {best['forecast']:.1f} units.",
     )

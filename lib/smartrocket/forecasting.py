@@ -191,33 +191,31 @@ def train(
     patience: int,
     seed: int,
     threads: int,
+    follow_training: bool = False,
 ) -> Training | None:
     """Train up to `trees` trees, stopping when `patience` more have not helped on the check rows.
 
-    Without check rows exactly `trees` trees are trained. Returns None where there is nothing to learn from.
+    Without check rows exactly `trees` trees are trained. The learning curve is that of the check rows, and of
+    the training rows where they are followed too. Returns None where there is nothing to learn from.
     """
     if training is None:
         return None
     curve: dict[str, dict[str, list[float]]] = {}
-    checked = [] if check is None else [training, check]
-    stopping = (
-        []
-        if check is None
-        else [
-            lgb.record_evaluation(curve),
-            lgb.early_stopping(patience, verbose=False),
-        ]
-    )
+    followed = {"training": training} if follow_training else {}
+    followed |= {"check": check} if check is not None else {}
+    stopping = [lgb.record_evaluation(curve)]
+    if check is not None:
+        # Of the followed rows LightGBM takes all but the training rows themselves for stopping.
+        stopping.append(lgb.early_stopping(patience, verbose=False))
     booster = lgb.train(
         settings(parameters, seed, threads),
         training,
         num_boost_round=trees,
-        valid_sets=checked,
-        valid_names=["training", "check"][: len(checked)],
-        callbacks=stopping,
+        valid_sets=list(followed.values()),
+        valid_names=list(followed),
+        callbacks=stopping if followed else [],
     )
-    named = {"training": training, "check": check}
-    deviances = {name: _deviance(values["poisson"], named[name]) for name, values in curve.items()}
+    deviances = {name: _deviance(values["poisson"], followed[name]) for name, values in curve.items()}
     return Training(booster, booster.best_iteration or booster.num_trees(), training.num_data(), deviances)
 
 
@@ -248,7 +246,7 @@ def train_before_test(
     fold = split.fold
     training = make_dataset(panel, fold.train_first, fold.train_last, stride)
     check = make_dataset(panel, fold.check_first, fold.check_last, reference=training)
-    stopped = train(training, check, parameters, trees, patience, seed, threads)
+    stopped = train(training, check, parameters, trees, patience, seed, threads, follow_training=True)
     if stopped is None:
         return None, None
     return stopped, retrain(panel, split.learn_last, parameters, stopped.trees, stride, seed, threads)
@@ -323,9 +321,7 @@ def categories_at(history: pd.DataFrame, items: np.ndarray, origins: Sequence[pd
     first = history.drop_duplicates("itemid").set_index("itemid")["categoryid"]
     grid = pd.MultiIndex.from_product([origins, items], names=["origin", "itemid"]).to_frame(index=False)
     grid = grid.assign(end=(grid["origin"] + DAY).astype("datetime64[ns]")).sort_values("end", kind="stable")
-    merged = pd.merge_asof(
-        grid, history, left_on="end", right_on="valid_from", by="itemid", allow_exact_matches=False
-    )
+    merged = pd.merge_asof(grid, history, left_on="end", right_on="valid_from", by="itemid", allow_exact_matches=False)
     merged["categoryid"] = merged["categoryid"].fillna(merged["itemid"].map(first))
     return merged.dropna(subset=["categoryid"])[columns].astype({"categoryid": "int64"})
 
@@ -360,10 +356,7 @@ def add_forecasts(table: pd.DataFrame, panel: Panel, boosters: Mapping[str, lgb.
     keys = pd.MultiIndex.from_frame(rows[["itemid", "date"]])
     wanted = pd.MultiIndex.from_frame(table[["series", "origin"]])
     columns = {
-        name: pd.Series(predict(booster, rows, panel.features), index=keys)
-        .reindex(wanted)
-        .fillna(0.0)
-        .to_numpy()
+        name: pd.Series(predict(booster, rows, panel.features), index=keys).reindex(wanted).fillna(0.0).to_numpy()
         for name, booster in boosters.items()
     }
     return table.assign(**columns)
@@ -476,7 +469,7 @@ def run_search(
 def fold_datasets(panel: Panel, fold: Fold, stride: int) -> tuple[lgb.Dataset | None, lgb.Dataset | None]:
     """Return the rows of a fold to learn from and to check on, None for either where it holds no sale."""
     training = make_dataset(panel, fold.train_first, fold.train_last, stride)
-    return training, make_dataset(panel, fold.check_first, fold.check_last, reference=training)
+    return training, make_dataset(panel, fold.check_first, fold.check_last, stride, reference=training)
 
 
 def mean_curve(curves: Sequence[np.ndarray]) -> np.ndarray:
@@ -588,7 +581,5 @@ def record_test(results: Results, split: Split | None, table: pd.DataFrame, smal
     results.fact("test_item_weeks", len(known), unit="rows")
     results.fact("test_units", counted, unit="units")
     results.fact("test_units_of_new_items", units - counted, unit="units")
-    results.fact(
-        "test_zero_share", float((known["actual"] == 0).mean()) if len(known) else None, unit="share"
-    )
+    results.fact("test_zero_share", float((known["actual"] == 0).mean()) if len(known) else None, unit="share")
     results.fact("enough_test_units", counted >= smallest, unit="yes or no")

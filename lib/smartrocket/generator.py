@@ -69,11 +69,11 @@ FIRST_PART = 10_999_999 / 20_275_902
 REPEAT_VIEW = 0.25
 RETURN_VIEW = 0.17
 REPEAT_AFTER_CART = 0.46
-WANDER = 0.2
+WANDER = 0.25
 TURN = 0.06
 OPENING_CART = 0.08
 MATCHING_SESSIONS = 0.3
-STEP = 0.3
+STEP = 0.45
 
 BLOCK_ROWS = 1_000_000
 
@@ -203,7 +203,7 @@ class Clock:
         """Return the share of first visits that each hour of the log receives, summed up to 1."""
         hour = self.first_hour + np.arange(self.hours)
         day = hour // 24
-        calendar_days = np.exp(drift(1, int(day[-1] - day[0]) + 1, 0.85, 0.12, rng))[0]
+        calendar_days = np.exp(drift(1, int(day[-1] - day[0]) + 1, 0.7, 0.08, rng))[0]
         # Visitors who return add to later days; fewer newcomers keep the traffic level.
         newcomers = 0.88 + 0.24 * np.exp(-np.arange(self.hours) / (0.15 * self.hours))
         weight = HOUR_VIEWS[hour % 24] * WEEKDAY_VIEWS[weekday(day)] * calendar_days[day - day[0]] * newcomers
@@ -595,7 +595,7 @@ class Walk:
         """Let some sessions begin where the visitor's last one ended, or with what waits in the cart."""
         luck = self.rng.random(len(starters))
         waiting = self.cart[0, starters]
-        back = np.where((waiting >= 0) & (luck < 0.45), waiting, item[starters])
+        back = np.where((waiting >= 0) & (luck < 0.65), waiting, item[starters])
         item[starters] = np.where((waiting < 0) & (luck < 0.2), self.item[now[starters] - 1], back)
 
     def choose_events(self, now: np.ndarray, who: np.ndarray) -> np.ndarray:

@@ -62,7 +62,9 @@ def read_properties(
         )
     histories = connection.read_parquet(workspace.path("interim/item_categories.parquet"))
     first = histories.aggregate(first=histories.valid_from.min()).to_pandas()["first"].iloc[0]
-    covered = events.mutate(known=events.itemid.isin(histories.itemid), early=events.timestamp < ibis.literal(first))
+    # Without any category there is no first snapshot, and no event is before it.
+    early = ibis.literal(False) if pd.isna(first) else events.timestamp < ibis.literal(first)
+    covered = events.mutate(known=events.itemid.isin(histories.itemid), early=early)
     shares = covered.aggregate(known=covered.known.mean(), early=covered.early.mean()).to_pandas().iloc[0]
     reading = (
         f"The {number(total)} snapshots name {plural(len(properties), 'property', 'properties')}; "
@@ -73,8 +75,8 @@ def read_properties(
     )
     if shares["early"] > 0:
         reading += (
-            f" The first snapshot is of {first:%d %B %Y}: {percent(shares['early'])} of the events happened before it. "
-            "For those days the features of the models say *unknown*; nothing is carried back."
+            f" The first snapshot of a category is of {first:%d %B %Y}: {percent(shares['early'])} of the events "
+            "happened before it. For those days the features of the models say *unknown*; nothing is carried back."
         )
     return Finding(reading)
 

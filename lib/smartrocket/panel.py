@@ -93,7 +93,7 @@ class Activity:
         self.last_day[counts > 0] = day
 
     def tell(self, name: str, rows: np.ndarray, day: int, age: np.ndarray) -> dict[str, np.ndarray]:
-        """Return the features of some items: sums and means over windows, days since, total, recency-weighted mean."""
+        """Return features of some items: sums and means over windows, days since, total, recency-weighted mean."""
         features: dict[str, np.ndarray] = {}
         for length, total in self.windows.sums.items():
             features[f"{name}_sum_{length}"] = total[rows]
@@ -149,7 +149,9 @@ class Categories:
             "category_sales_sum_7": np.ma.array(week, mask=quiet),
             "category_sales_sum_30": np.ma.array(month, mask=quiet),
             "category_views_sum_7": np.ma.array(self.views.sums[7][category], mask=quiet),
-            "parent_sales_sum_7": np.ma.array(self.parent_sales.sums[7][parent], mask=orphan | ~self.parent_seen[parent]),
+            "parent_sales_sum_7": np.ma.array(
+                self.parent_sales.sums[7][parent], mask=orphan | ~self.parent_seen[parent]
+            ),
             "category_sales_trend": np.where(quiet, np.nan, divide(week, month * 7 / 30)).astype(np.float32),
             "category_share_30": np.where(quiet, np.nan, divide(item_sales_30, month)).astype(np.float32),
         }
@@ -165,7 +167,7 @@ class Prices:
         self.past = np.full((30, items), np.nan)
 
     def add(self, day: int, alive: np.ndarray, prices: dict[str, np.ndarray], available: dict[str, np.ndarray]) -> None:
-        """Live through one day: take over its changes; the prices of items that are `alive` become part of their past."""
+        """Live through one day: take over its changes; prices of items that are `alive` join their past."""
         self.price[prices["place"]] = prices["value"]
         self.available[available["place"]] = available["value"]
         self.past[day % len(self.past)] = np.where(alive, self.price, np.nan)
@@ -242,7 +244,9 @@ def find_changes(history: ibis.Table, name: str, items: ibis.Table) -> ibis.Tabl
 
     Of several changes on one day the last one holds at its end.
     """
-    known = history.group_by("itemid", date=history.valid_from.date()).agg(value=history[name].argmax(history.valid_from))
+    known = history.group_by("itemid", date=history.valid_from.date()).agg(
+        value=history[name].argmax(history.valid_from)
+    )
     return known.join(items, "itemid").select("place", "date", "value")
 
 
@@ -307,7 +311,7 @@ class Walk:
     def tell(self, rows: np.ndarray, targets: dict[str, np.ndarray]) -> pa.RecordBatch:
         """Write down what is known of some items at the end of the day, beside what comes after."""
         day, category = self.day, self.categories.of_item[rows]
-        age = np.int32(day) - self.first[rows]
+        age = (day - self.first[rows]).astype(np.int32)
         sales = self.items["sales"].windows
         columns = {
             "itemid": self.itemid[rows],
@@ -430,7 +434,9 @@ def describe_panel(panel: ibis.Table, events: ibis.Table, days: tuple[date, date
         sales=panel.sales.sum().fill_null(0),
         rows_with_sales=(panel.sales > 0).sum().fill_null(0),
     )
-    of_shop = whole.aggregate(shop_items=whole.itemid.nunique(), units=(whole.event == "transaction").sum().fill_null(0))
+    of_shop = whole.aggregate(
+        shop_items=whole.itemid.nunique(), units=(whole.event == "transaction").sum().fill_null(0)
+    )
     first = panel.group_by("itemid").agg(entry=panel.date.min())
     entries = panel.join(first, [panel.itemid == first.itemid, panel.date == first.entry])
     unseen = entries.aggregate(sales_outside=entries.sales.sum().fill_null(0))

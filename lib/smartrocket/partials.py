@@ -14,6 +14,16 @@ from smartrocket.wording import joined, number, percent, plural
 
 DAYS_OF_TWO_YEARS = 730
 
+# How the captions of the tables say at which level, or on which part of the test, a score was taken.
+LEVELS = {
+    "item": "of items",
+    "category": "of categories",
+    "total": "of the whole shop",
+    "event": "on all clicks of the test",
+    "new target": "where the next item is new to the session",
+    "repeat target": "where the next item was already seen in the session",
+}
+
 
 def write_parts(run: Run, shop: dict, manifests: list[dict]) -> dict[str, str]:
     """Return the parts of the pages: name -> Markdown.
@@ -71,9 +81,7 @@ def write_banner(shop: dict) -> str:
         left_out = list_left_out(shop)
         text = "Every number in it is computed from this shop's log."
         if left_out:
-            text += (
-                f" Its files hold no {' and no '.join(left_out)}, so the report leaves out what needs them."
-            )
+            text += f" Its files hold no {' and no '.join(left_out)}, so the report leaves out what needs them."
     return f'::: {{.callout-note .banner title="{title}"}}\n\n{text}\n\n:::\n'
 
 
@@ -114,9 +122,7 @@ def write_attention(run: Run) -> str:
         sentences.append(f"The busiest tenth of the items gets {percent(top)} of all events.")
     single = run.fact("01_eda", "sessions_single_event")
     if single is not None:
-        sentences.append(
-            f"{percent(single)} of the [sessions](/chapters/glossary.qmd#session) are a single event."
-        )
+        sentences.append(f"{percent(single)} of the [sessions](/chapters/glossary.qmd#session) are a single event.")
     repeats = run.fact("01_eda", "immediate_repeat_share")
     if repeats is not None:
         sentences.append(f"After a view, {percent(repeats)} of the next views are of the same item again.")
@@ -138,13 +144,9 @@ def write_unknowns(run: Run, shop: dict) -> str:
             f"a yearly season takes two years to see."
         )
     if judge(run, "forecast").outcome == "unknown":
-        points.append(
-            "Whether a trained model forecasts sales better than a simple rule. The log is too small."
-        )
+        points.append("Whether a trained model forecasts sales better than a simple rule. The log is too small.")
     if judge(run, "recommendation").outcome == "unknown":
-        points.append(
-            "Whether a trained model suggests items better than a simple rule. The log is too small."
-        )
+        points.append("Whether a trained model suggests items better than a simple rule. The log is too small.")
     points += [
         "Whether suggestions would change what visitors do. A log shows what they did without them. "
         "Only an experiment with real visitors can tell.",
@@ -176,12 +178,14 @@ def write_metrics(run: Run) -> str:
 
 def forecast_card(run: Run) -> tuple[str, str, str, str]:
     """Return label, value, note and tone of the card about the sales forecast."""
-    label, verdict = "Forecast misfit against the best simple rule", judge(run, "forecast")
+    label, verdict = "Forecast misfit against the best baseline", judge(run, "forecast")
     if verdict.outcome == "unknown" or verdict.gain is None:
         return label, "not known", "too few sales for a comparison", ""
     note = f"{verdict.ours.model} against {verdict.baseline.model}"
     if verdict.gain.has_interval:
         note += f"; 95 % interval {signed(-verdict.gain.high)} to {signed(-verdict.gain.low)}"
+    if verdict.outcome == "same":
+        note = f"within the noise: {note}"
     return label, signed(-verdict.gain.value), note, "good" if verdict.outcome == "better" else ""
 
 
@@ -196,9 +200,11 @@ def recommendation_card(run: Run) -> tuple[str, str, str, str]:
     if verdict.ours is None or verdict.baseline is None:
         return label, "not known", "too few sessions for a test", ""
     metric, ours, baseline = verdict.metric, verdict.ours, verdict.baseline
-    note = f"{ours.model}; best simple rule {metric.write(baseline.value)}"
+    note = f"{ours.model}; best baseline {metric.write(baseline.value)}"
     if ours.has_interval:
         note += f"; 95 % interval {metric.write(ours.low)} to {metric.write(ours.high)}"
+    if verdict.outcome == "unknown":
+        note = f"too few sessions for a verdict: {note}"
     return label, metric.write(ours.value), note, "good" if verdict.outcome == "better" else ""
 
 
@@ -224,14 +230,13 @@ def models_table(run: Run, question: Question, level: str) -> str:
     if main is None:
         return ""
     scores, metric = scored[main], METRICS[main]
+    has_intervals = any(score.has_interval for score in scores)
     reference = next((score.value for score in scores if not question.is_ours(score.model)), None)
     draw = interval_drawer(scores, reference)
     heading = (
         f'<th scope="col">Model</th><th scope="col" class="number">{html.escape(metric.heading)}</th>'
-        '<th scope="col" colspan="2">95 % interval</th>'
-        + "".join(
-            f'<th scope="col" class="number">{html.escape(METRICS[name].heading)}</th>' for name in others
-        )
+        + ('<th scope="col" colspan="2">95 % interval</th>' if has_intervals else "")
+        + "".join(f'<th scope="col" class="number">{html.escape(METRICS[name].heading)}</th>' for name in others)
     )
     rows = []
     for place, score in enumerate(scores):
@@ -248,13 +253,12 @@ def models_table(run: Run, question: Question, level: str) -> str:
         opening = f'<tr class="{kinds}">' if kinds else "<tr>"
         rows.append(
             f'{opening}<th scope="row">{html.escape(score.model)}</th>'
-            f'<td class="number">{metric.write(score.value)}</td><td class="number">{ends}</td>'
-            f'<td class="interval" aria-hidden="true">{draw(score)}</td>'
+            f'<td class="number">{metric.write(score.value)}</td>'
+            + (f'<td class="number">{ends}</td><td class="interval">{draw(score)}</td>' if has_intervals else "")
             + "".join(f'<td class="number">{text}</td>' for text in rest)
             + "</tr>"
         )
-    where = "" if level == "all" else f" at the {level} level"
-    caption = f"{metric.heading}{where}: {metric.meaning}."
+    caption = f"{metric.heading} {LEVELS.get(level, level)}: {metric.meaning}."
     return (
         '<div class="table-responsive"><table class="table table-sm report-table models">'
         f"<caption>{html.escape(caption)}</caption><thead><tr>{heading}</tr></thead>"
@@ -285,7 +289,7 @@ def interval_drawer(scores: list[Score], reference: float | None) -> Callable[[S
         if score.has_interval:
             marks.append(f'<line x1="{place(score.low)}" x2="{place(score.high)}" y1="8" y2="8"/>')
         marks.append(f'<circle cx="{place(score.value)}" cy="8" r="3.6"/>')
-        return f'<svg viewBox="0 0 96 16">{"".join(marks)}</svg>'
+        return f'<svg viewBox="0 0 96 16" aria-hidden="true">{"".join(marks)}</svg>'
 
     return draw
 
@@ -309,10 +313,7 @@ def write_built_from(shop: dict, manifests: list[dict]) -> str:
 def list_raw_files(manifests: list[dict]) -> dict[str, str]:
     """Return path -> SHA-256 of the raw files that went in."""
     return {
-        path: digest
-        for manifest in manifests
-        for path, digest in manifest["inputs"].items()
-        if path.startswith("raw/")
+        path: digest for manifest in manifests for path, digest in manifest["inputs"].items() if path.startswith("raw/")
     }
 
 
@@ -341,9 +342,7 @@ def write_parameters(manifests: list[dict]) -> str:
     """Return the parameters of each notebook, folded."""
     folds = []
     for manifest in manifests:
-        values = {
-            name: json.dumps(value, ensure_ascii=False) for name, value in manifest["parameters"].items()
-        }
+        values = {name: json.dumps(value, ensure_ascii=False) for name, value in manifest["parameters"].items()}
         frame = pd.DataFrame({"Parameter": list(values), "Value": list(values.values())})
         name = html.escape(manifest["notebook"])
         body = table(frame, caption=f"Parameters of {manifest['notebook']}").data

@@ -180,6 +180,7 @@ class Gru4recBaseline(Strict):
     """Notebook 06."""
 
     network: dict[NetworkName, Value]
+    blend_weight: Share
     recent_days: Count
     examples: Count
     min_test_clicks: Count
@@ -197,6 +198,7 @@ class Gru4recTuning(Strict):
     search_epochs: Count
     search_share: Share
     search_clicks: Count
+    blend_weight: Share
     validation_days: Count
     timeout_seconds: Positive | None
     min_test_clicks: Count

@@ -12,14 +12,13 @@ import yaml
 from smartrocket.errors import InputError
 from smartrocket.files import replacing, write_if_changed, write_json, write_text
 from smartrocket.findings import escape_markdown
-from smartrocket.partials import raw_html, write_parts
+from smartrocket.partials import raw_html, write_banner, write_parts
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rendering import render
 from smartrocket.summary import Run, describe_forecast, describe_recommendation, describe_tuning, judge
 from smartrocket.wording import number, percent
 from smartrocket.workspace import Workspace
 
-BANNER = "{{< include /_parts/banner.qmd >}}"
 USED_VARIABLE = re.compile(r"\{\{<\s*var\s+([\w.-]+)\s*>\}\}")
 USED_PART = re.compile(r"\{\{<\s*include\s+(?:\.\./|/)*_parts/([\w-]+)\.qmd\s*>\}\}")
 SYMBOLS = {"megabytes": " MB", "seconds": " s"}
@@ -50,9 +49,10 @@ def write_sources(profile: str, root: Path) -> None:
     """
     workspace = Workspace(root / "build" / profile)
     shop = workspace.read_json("shop.json")
+    banner = write_banner(shop)
     for notebook in NOTEBOOKS:
         path = workspace.existing(f"notebooks/{notebook}.ipynb")
-        cleaned = clean_notebook(nbformat.read(path, as_version=4))
+        cleaned = clean_notebook(nbformat.read(path, as_version=4), banner)
         write_if_changed(root / "analysis" / f"{notebook}.ipynb", nbformat.writes(cleaned) + "\n")
     run = Run(workspace.read_json(f"results/{notebook}.json") for notebook in NOTEBOOKS)
     manifests = [workspace.read_json(f"manifests/{notebook}.json") for notebook in NOTEBOOKS]
@@ -63,9 +63,7 @@ def write_sources(profile: str, root: Path) -> None:
     parts = write_parts(run, shop, manifests) | read_figures(workspace)
     for missing in sorted(find_parts(pages) - set(parts)):
         if not missing.startswith("figure_"):
-            raise InputError(
-                f"a page includes _parts/{missing}.qmd, which publishing does not write: mend the name."
-            )
+            raise InputError(f"a page includes _parts/{missing}.qmd, which publishing does not write: mend the name.")
         parts[missing] = "This figure is left out: the log of this shop does not hold what it would show.\n"
     with replacing(root / "_parts") as folder:
         folder.mkdir()
@@ -85,9 +83,7 @@ def check_variables(pages: dict[Path, str], variables: dict[str, dict[str, str]]
         for name in USED_VARIABLE.findall(text):
             group, _, rest = name.partition(".")
             if rest not in variables.get(group, {}):
-                raise InputError(
-                    f"{path.name} shows the variable {name}, which this run's results do not have."
-                )
+                raise InputError(f"{path.name} shows the variable {name}, which this run's results do not have.")
 
 
 def find_parts(pages: dict[Path, str]) -> set[str]:
@@ -96,26 +92,28 @@ def find_parts(pages: dict[Path, str]) -> set[str]:
 
 
 def read_figures(workspace: Workspace) -> dict[str, str]:
-    """Return the figures that the notebooks kept, as parts `figure_<name>`."""
-    return {
-        f"figure_{path.stem}": raw_html(path.read_text(encoding="utf-8"))
-        for path in sorted(workspace.figures.glob("*.html"))
-    }
+    """Return the figures that the notebooks kept, as parts `figure_<name>`: the drawing, then its reading."""
+    figures = {}
+    for path in sorted(workspace.figures.glob("*.html")):
+        reading = path.with_suffix(".md")
+        text = f"\n{reading.read_text(encoding='utf-8').strip()}\n" if reading.exists() else ""
+        figures[f"figure_{path.stem}"] = raw_html(path.read_text(encoding="utf-8")) + text
+    return figures
 
 
 # ---------------------------------------------------------------- notebooks
 
 
-def clean_notebook(executed: nbformat.NotebookNode) -> nbformat.NotebookNode:
+def clean_notebook(executed: nbformat.NotebookNode, banner: str) -> nbformat.NotebookNode:
     """Return a copy of an executed notebook as the report shows it, the same for equal content.
 
     Metadata of the execution, counters and warnings go; the cells of parameters are hidden; code is folded;
-    the banner stands below the title. Raises InputError where a cell ended in an error.
+    `banner` (Markdown) stands below the title. Raises InputError where a cell ended in an error.
     """
     kernel = executed.metadata.get("kernelspec", {})
     cells = [clean_cell(cell) for cell in executed.cells]
     place = 1 if cells and cells[0].cell_type == "raw" else 0
-    cells.insert(place, nbformat.v4.new_markdown_cell(BANNER, id="banner"))
+    cells.insert(place, nbformat.v4.new_markdown_cell(banner, id="banner"))
     metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     return nbformat.v4.new_notebook(cells=cells, metadata=metadata)
 

@@ -1,15 +1,17 @@
 """A shop's raw files: found, checked and read as they are, before anything is cleaned."""
 
 import csv
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
 import ibis
 from ibis.backends.duckdb import Backend
 
 from smartrocket.engine import write_parquet
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT
+from smartrocket.files import ROOT, replacing
 from smartrocket.workspace import Workspace
 
 EVENTS = {"timestamp": "int64", "visitorid": "int64", "event": "string", "itemid": "int64", "transactionid": "int64"}
@@ -89,7 +91,9 @@ def find_columns(path: Path, schema: dict[str, str], columns: dict[str, str]) ->
     for name, given in names.items():
         if given not in header and name not in OPTIONAL:
             remedy = (
-                f", or map it in the profile with raw: columns: {{{name}: <name in the file>}}" if schema is EVENTS else ""
+                f", or map it in the profile with raw: columns: {{{name}: <name in the file>}}"
+                if schema is EVENTS
+                else ""
             )
             raise InputError(
                 f"{path} has no column {given!r} (its first line has: {', '.join(header)}): rename the column{remedy}."
@@ -122,22 +126,46 @@ def read_table(
     )
     return table.select(
         **{
-            name: (table[given].try_cast(kind) if given in header else ibis.null(kind))
+            name: (read_value(table[given], kind) if given in header else ibis.null(kind))
             for (name, given), kind in zip(names.items(), schema.values(), strict=True)
         }
     )
 
 
-def store(table: ibis.Table, path: Path, source: Path | None) -> int:
-    """Stream a raw table to Parquet; a line that cannot be read becomes one clear InputError."""
+def read_value(text: ibis.expr.types.StringColumn, kind: str) -> ibis.Value:
+    """Read a column's text as a type; what cannot be read as a number is missing."""
+    # A bare cast would move into DuckDB's CSV reader, which then refuses the whole file for one odd value.
+    return text if kind == "string" else text.nullif("").try_cast(kind)
+
+
+def store(table: ibis.Table, path: Path) -> int:
+    """Stream a raw table to Parquet; returns its rows.
+
+    Raises InputError that names file and line where a line cannot be read.
+    """
     try:
         return write_parquet(table, path)
-    except Exception as error:
-        # DuckDB's own exceptions share no narrow base class that Ibis keeps; only CSV trouble is translated.
-        if source is None or "CSV" not in str(error):
+    except duckdb.Error as error:
+        message = str(error)
+        line = re.search(r"CSV Error on Line: (\d+)", message)
+        file = re.search(r"^ *file = (.+)$", message, re.MULTILINE)
+        if line is None or file is None:
             raise
-        detail = " ".join(line.strip() for line in str(error).splitlines()[:3] if line.strip())
-        raise InputError(f"{source} cannot be read as comma-separated UTF-8: {detail}") from error
+        raise InputError(f"{file[1]}, line {line[1]}: {explain(message)}; mend or remove that line.") from None
+
+
+def explain(message: str) -> str:
+    """Say in a few words what DuckDB found wrong with a line of a CSV file."""
+    fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
+    if fields:
+        # DuckDB stops counting at the first field too many.
+        found = f"{fields[2]} fields, not" if int(fields[2]) < int(fields[1]) else "more fields than"
+        return f"it has {found} the {fields[1]} columns that the first line names"
+    if "unterminated quote" in message:
+        return "a quote is opened in it and never closed"
+    if "unicode" in message.lower() or "utf-8" in message.lower():
+        return "it is not UTF-8 text"
+    return "it cannot be read as comma-separated text"
 
 
 def check_events(files: RawFiles) -> None:
@@ -147,9 +175,9 @@ def check_events(files: RawFiles) -> None:
     """
     path = files.events_path()
     find_columns(path, EVENTS, files.columns)
-    with path.open("rb") as file:
-        file.readline()
-        if not file.readline().strip():
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        next(file)
+        if not any(line.strip() for line in file):
             raise InputError(f"{path} has a header but no event: put at least one day of the shop's log there.")
 
 
@@ -159,27 +187,19 @@ def ingest(raw: dict, workspace: Workspace, connection: Backend) -> dict[str, in
     Writes interim/raw_events.parquet (timestamp in ms, visitorid, event, itemid, transactionid),
     interim/raw_properties.parquet (timestamp in ms, itemid, property, value) and interim/raw_categories.parquet
     (categoryid, parentid); the last two are empty tables where the shop has no such file. Returns the rows of
-    each. Raises InputError for a missing or empty events file and for a missing column.
+    each. Raises InputError for a missing or empty events file, a missing column, and a line that cannot be read.
     """
     files = RawFiles.describe(raw)
-    events = files.events_path()
-    rows = {
-        "events": store(
-            read_table(connection, events, EVENTS, files.columns), workspace.path("interim/raw_events.parquet"), events
-        )
-    }
-    if rows["events"] == 0:
-        raise InputError(f"{events} has a header but no event: put at least one day of the shop's log there.")
+    check_events(files)
+    events = read_table(connection, files.events_path(), EVENTS, files.columns)
+    rows = {"events": store(events, workspace.path("interim/raw_events.parquet"))}
     parts = [read_table(connection, path, PROPERTIES) for path in files.properties_paths()]
     tree = files.category_tree_path()
     properties = ibis.union(*parts) if len(parts) > 1 else parts[0] if parts else empty(PROPERTIES)
     categories = read_table(connection, tree, CATEGORIES) if tree else empty(CATEGORIES)
-    for name, table, source in (
-        ("properties", properties, files.folder if parts else None),
-        ("categories", categories, tree),
-    ):
+    for name, table, given in (("properties", properties, bool(parts)), ("categories", categories, tree is not None)):
         path = workspace.path(f"interim/raw_{name}.parquet")
-        rows[name] = store(table, path, source) if source else store_empty(connection, table, path)
+        rows[name] = store(table, path) if given else store_empty(connection, table, path)
     return rows
 
 
@@ -190,6 +210,6 @@ def empty(schema: dict[str, str]) -> ibis.Table:
 
 def store_empty(connection: Backend, table: ibis.Table, path: Path) -> int:
     """Write a table without rows to Parquet; returns 0."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection.to_parquet(table, path)
+    with replacing(path) as temporary:
+        connection.to_parquet(table, temporary)
     return 0

@@ -176,7 +176,7 @@ def compare_repeats(rankings: Mapping[str, Ranking], least: int) -> Finding:
         axes.bar(places + number_ * width, wide[name], width, label=name, color=figures.PALETTE[number_])
     axes.set_xticks(places + width * (len(wide.columns) - 1) / 2, wide.index, rotation=20, ha="right")
     axes.set(ylabel="hit rate@20")
-    axes.legend()
+    axes.legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1))
     share = float(clicks.repeat.mean())
     readings = [
         f"{wide[name].idxmax()} is best on clicks on {words} ({percent(wide[name].max())})"
@@ -208,7 +208,7 @@ def compare_positions(rankings: Mapping[str, Ranking], models: Sequence[str], le
         axes.plot(part["slice"], part["value"], marker="o", label=name, color=figures.PALETTE[number_])
     axes.set(xlabel="clicks of the session seen", ylabel="hit rate@20")
     axes.set_ylim(bottom=0)
-    axes.legend()
+    axes.legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1))
     ours = frame[frame["model"] == models[0]]
     first, last = ours.iloc[0], ours.iloc[-1]
     described = [f"{percent(row['value'])} {row['slice']} ({plural(row['events'], 'case')})" for row in (first, last)]
@@ -287,7 +287,10 @@ def record_search(
     results.fact("trials_stopped_early", pruned, unit="trials")
     results.fact("validation_events", len(judged), unit="clicks")
     results.fact("validation_mrr@20", best.value if best else None, unit="share")
-    results.fact("chosen_settings", dict(best.params) if best else None, unit="settings")
+    for name, value in (best.params if best else {}).items():
+        # Steps of 0.05 do not add up exactly in binary: what was meant is the rounded number.
+        rounded = round(value, 6) if isinstance(value, float) else value
+        results.fact(f"chosen_{name}", rounded, unit="setting")
     results.fact("verdict", verdict, unit="sentence")
 
 

@@ -51,9 +51,7 @@ def render(root: Path, output: Path) -> str:
         finish(site, renderer)
         problems = find_problems(site)
         if problems:
-            raise InputError(
-                "the rendered site has mistakes:\n" + "\n".join(f"  {line}" for line in problems)
-            )
+            raise InputError("the rendered site has mistakes:\n" + "\n".join(f"  {line}" for line in problems))
     return renderer
 
 
@@ -116,9 +114,7 @@ class Page(HTMLParser):
     """What a page shows, loads and links to, and the anchors that it has."""
 
     # Elements whose address is loaded with the page, not followed by a reader.
-    LOADED = frozenset(
-        {("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("link", "href")}
-    )
+    LOADED = frozenset({("script", "src"), ("img", "src"), ("iframe", "src"), ("source", "src"), ("link", "href")})
     VOID = frozenset({"br", "img", "link", "meta", "hr", "input", "source", "col", "wbr"})
     UNREAD = frozenset({"script", "style", "code", "pre"})
 

@@ -35,22 +35,31 @@ def collect_sequences(
     views = views.mutate(before=views.itemid.lag().over(inside))
     views = views.filter((views.before != views.itemid) | views.before.isnull())
     views = views.select("visitorid", "session_number", "session_start", "timestamp", "itemid")
-    clicks = connection.create_table("clicks", views, temp=True, overwrite=True)
-    rows, before = clicks.count().execute(), -1
-    while rows != before:
-        of_item = ibis.window(group_by="itemid")
-        common = clicks.mutate(support=clicks.count().over(of_item))
-        common = common.filter(common.support >= min_item_support).drop("support")
-        of_session = ibis.window(group_by=["visitorid", "session_number"])
-        long = common.mutate(length=common.count().over(of_session))
-        long = long.filter(long.length >= min_session_length).drop("length")
-        clicks = connection.create_table("clicks", long, temp=True, overwrite=True)
-        rows, before = clicks.count().execute(), rows
-    by_start = ibis.window(order_by=["session_start", "visitorid", "session_number"])
+    session = ["visitorid", "session_number"]
+    clicks = drop_rare_and_short(views, session, connection, min_session_length, min_item_support)
+    by_start = ibis.window(order_by=["session_start", *session])
     numbered = clicks.select(
         sessionid=ibis.dense_rank().over(by_start).cast("int64"), itemid=clicks.itemid, timestamp=clicks.timestamp
     )
     return numbered.order_by(["sessionid", "timestamp", "itemid"]).to_pandas()
+
+
+def drop_rare_and_short(
+    clicks: ibis.Table, session: list[str], connection: Backend, min_session_length: int, min_item_support: int
+) -> ibis.Table:
+    """Drop clicks on rare items, then short sessions, again and again until neither is left.
+
+    `clicks` has itemid and the columns of `session`, which tell sessions apart; the result has the same columns.
+    """
+    clicks = connection.create_table("clicks", clicks, temp=True, overwrite=True)
+    rows, before = int(clicks.count().execute()), -1
+    while rows != before:
+        common = clicks.group_by("itemid").having(clicks.count() >= min_item_support).agg()
+        kept = clicks.semi_join(common, "itemid")
+        long = kept.group_by(session).having(kept.count() >= min_session_length).agg()
+        clicks = connection.create_table("clicks", kept.semi_join(long, session), temp=True, overwrite=True)
+        rows, before = int(clicks.count().execute()), rows
+    return clicks
 
 
 def split_last_days(sequences: pd.DataFrame, days: float = 7) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -30,20 +30,13 @@ class Metric:
 
 
 METRICS = {
-    "poisson_deviance": Metric(
-        "Poisson deviance", True, "how badly expected units fit sold units, 0 is perfect"
-    ),
+    "poisson_deviance": Metric("Poisson deviance", True, "how badly expected units fit sold units, 0 is perfect"),
     "rmsse": Metric("RMSSE", True, "root mean squared error over that of a naive forecast in the past"),
-    "average_precision": Metric(
-        "average precision", False, "how well sellers are ranked above the rest", True
-    ),
+    "average_precision": Metric("average precision", False, "how well sellers are ranked above the rest", True),
     "bias": Metric("bias", None, "forecast units over sold units, less one", True),
     "wmape": Metric("wMAPE", True, "sum of absolute errors over units sold", True),
     "hit_rate@20": Metric("hit rate@20", False, "how often the next item is among 20 suggestions", True),
     "mrr@20": Metric("MRR@20", False, "mean of one over the place of the next item, 0 beyond place 20"),
-    "ndcg@20": Metric("NDCG@20", False, "as MRR@20, but later places are punished less"),
-    "hit_rate@10": Metric("hit rate@10", False, "how often the next item is among 10 suggestions", True),
-    "hit_rate@5": Metric("hit rate@5", False, "how often the next item is among 5 suggestions", True),
     "hit_rate@1": Metric("hit rate@1", False, "how often the first suggestion is the next item", True),
 }
 """The metrics that the report's tables may show."""
@@ -53,7 +46,8 @@ METRICS = {
 class Question:
     """What a task is judged by: one metric at one level. Our models are known by their name.
 
-    `columns` are the metrics of its table, `columns_elsewhere` those at other levels.
+    The fact `enough` of `notebook` is false where the test is too small for a claim. `columns` are the metrics
+    of the table, `columns_elsewhere` those at other levels.
     """
 
     task: str
@@ -61,6 +55,7 @@ class Question:
     level: str
     ours: str
     notebook: str
+    enough: str
     columns: tuple[str, ...]
     columns_elsewhere: tuple[str, ...]
 
@@ -76,6 +71,7 @@ QUESTIONS = {
         level="item",
         ours="LightGBM",
         notebook="05_forecast_tuning",
+        enough="enough_test_units",
         columns=("poisson_deviance", "rmsse", "average_precision", "bias"),
         # With every item's zeros in it, the wMAPE of items would reward a forecast of zero.
         columns_elsewhere=("poisson_deviance", "rmsse", "wmape", "bias"),
@@ -83,11 +79,12 @@ QUESTIONS = {
     "recommendation": Question(
         task="recommendation",
         metric="hit_rate@20",
-        level="all",
+        level="event",
         ours="GRU4Rec",
         notebook="07_gru4rec_tuning",
-        columns=("hit_rate@20", "mrr@20", "hit_rate@5", "hit_rate@1"),
-        columns_elsewhere=("hit_rate@20", "mrr@20", "hit_rate@5", "hit_rate@1"),
+        enough="enough_test_events",
+        columns=("hit_rate@20", "mrr@20", "hit_rate@1"),
+        columns_elsewhere=("hit_rate@20", "mrr@20", "hit_rate@1"),
     ),
 }
 
@@ -184,7 +181,7 @@ def judge(run: Run, task: str) -> Verdict:
     if gain is None and baseline.value:
         change = ours.value / baseline.value - 1
         gain = Score(ours.model, -change if metric.lower_is_better else change)
-    if run.fact(question.notebook, "enough_test_units") is False:
+    if run.fact(question.notebook, question.enough) is False:
         return Verdict("unknown", metric, ours, baseline, gain)
     if gain is not None and gain.has_interval:
         return Verdict(outcome_of(gain.low, gain.high), metric, ours, baseline, gain)
@@ -238,22 +235,20 @@ def describe_forecast(verdict: Verdict) -> str:
 def describe_recommendation(verdict: Verdict) -> str:
     """Say in two or three sentences how well the next item is predicted, true for any outcome."""
     if verdict.ours is None or verdict.baseline is None:
-        return (
-            "There are too few sessions in this log to score recommendations, so this report claims nothing."
-        )
+        return "There are too few sessions in this log to score recommendations, so this report claims nothing."
     ours, baseline, metric = verdict.ours, verdict.baseline, verdict.metric
     facts = (
         f"{ours.model} has the item that a visitor opens next among its first 20 suggestions in "
-        f"{write_interval(metric, ours)} of cases. The strongest simple rule, {baseline.model}, "
+        f"{write_interval(metric, ours)} of cases. The strongest baseline, {baseline.model}, "
         f"has it in {write_interval(metric, baseline)}."
     )
     points = number(100 * abs(ours.value - baseline.value), 1)
     if verdict.outcome == "better":
-        return f"{facts} The model is {points} percentage points ahead of every simple rule."
+        return f"{facts} The model is {points} percentage points ahead of every baseline."
     if verdict.outcome == "worse":
-        return f"{facts} The rule is {points} percentage points ahead: for this shop it is the better choice."
+        return f"{facts} The baseline is {points} percentage points ahead: for this shop it is the better choice."
     if verdict.outcome == "same":
-        return f"{facts} The difference is within the noise, so the simpler rule is the better choice."
+        return f"{facts} The difference is within the noise, so the simpler baseline is the better choice."
     return f"{facts} The log has too few sessions to tell from this which of the two is better."
 
 
@@ -265,14 +260,14 @@ def describe_tuning(run: Run, task: str) -> str:
     """
     question, metric = QUESTIONS[task], METRICS[QUESTIONS[task].metric]
     level = next(iter(run.levels(task)), question.level)
-    scores = [score for score in run.scores(task, level, question.metric) if question.is_ours(score.model)]
-    tuned = next((score for score in scores if "tuned" in score.model), None)
-    untuned = next((score for score in scores if "tuned" not in score.model), None)
+    tuned, untuned = (
+        run.score(task, level, question.metric, f"{question.ours} {kind}") for kind in ("tuned", "baseline")
+    )
     if tuned is None or untuned is None:
         return "Tuning could not be scored on this log."
-    facts = (
-        f"Tuning takes the {metric.label} from {metric.write(untuned.value)} to {metric.write(tuned.value)}"
-    )
+    facts = f"Tuning takes the {metric.label} from {metric.write(untuned.value)} to {metric.write(tuned.value)}"
+    if run.fact(question.notebook, question.enough) is False:
+        return f"{facts}. The log is too small to tell whether that is more than chance."
     ends = [run.fact(question.notebook, f"tuning_gain_{end}") for end in ("low", "high")]
     if None in ends:
         if not tuned.has_interval:

@@ -11,14 +11,19 @@ def cell(value: object, form: str | None) -> str:
     if value is None or value is pd.NaT or (isinstance(value, float) and pd.isna(value)) or value is pd.NA:
         return "–"
     if form is not None:
-        return html.escape(format(value, form))
+        return html.escape(typeset(format(value, form)))
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):
-        return f"{value:,}"
+        return typeset(f"{value:,}")
     if isinstance(value, float):
-        return f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+        return typeset(f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}")
     return html.escape(str(value))
+
+
+def typeset(number: str) -> str:
+    """Write a formatted number as the prose does: a true minus sign, a space before the per cent sign."""
+    return number.replace("-", "−").replace("%", " %")
 
 
 def table(
@@ -35,19 +40,23 @@ def table(
     """
     formats = formats or {}
     numeric = {name: pd.api.types.is_numeric_dtype(frame[name]) for name in frame}
-    aligned = {name: ' class="number"' if numeric[name] else "" for name in frame}
+    # Short texts, dates above all, must not break at their hyphens.
+    short = {name: not numeric[name] and frame[name].map(lambda value: len(str(value)) <= 24).all() for name in frame}
+    aligned = {
+        name: ' class="number"' if numeric[name] else ' class="short"' if short[name] else "" for name in frame
+    }
     heading = "".join(f'<th scope="col"{aligned[name]}>{html.escape(str(name))}</th>' for name in frame)
     rows = []
     for record in frame.astype(object).itertuples(index=False):
         cells = [cell(value, formats.get(name)) for name, value in zip(frame.columns, record, strict=True)]
         mark = ' class="highlight"' if highlight is not None and str(record[0]) == highlight else ""
-        first = f'<th scope="row">{cells[0]}</th>'
+        first = f'<th scope="row"{aligned[frame.columns[0]]}>{cells[0]}</th>'
         others = "".join(
             f"<td{aligned[name]}>{text}</td>" for name, text in zip(frame.columns[1:], cells[1:], strict=True)
         )
         rows.append(f"<tr{mark}>{first}{others}</tr>")
     return HTML(
-        '<div class="table-responsive" tabindex="0"><table class="table table-sm report-table">'
+        '<div class="table-responsive"><table class="table table-sm report-table">'
         f"<caption>{html.escape(caption)}</caption><thead><tr>{heading}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )

@@ -28,9 +28,9 @@ def joined(words: Sequence[str]) -> str:
 def duration(seconds: float) -> str:
     """Say a length of time in its natural unit: 83 -> "83 seconds", 2531 -> "42 minutes"."""
     if seconds < 120:
-        return f"{seconds:,.0f} seconds"
+        return plural(round(seconds), "second")
     if seconds < 120 * 60:
-        return f"{seconds / 60:,.0f} minutes"
+        return plural(round(seconds / 60), "minute")
     if seconds < 48 * 3600:
-        return f"{seconds / 3600:,.0f} hours"
-    return f"{seconds / 86400:,.0f} days"
+        return plural(round(seconds / 3600), "hour")
+    return plural(round(seconds / 86400), "day")

@@ -1,0 +1,310 @@
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shops import FIRST_DAY, PROPERTIES, REAL, REAL_EVENTS, load
+from smartrocket import cleaning
+from smartrocket.engine import connect
+from smartrocket.errors import InputError
+from smartrocket.rawfiles import EVENTS
+from smartrocket.rawfiles import PROPERTIES as PROPERTY_COLUMNS
+
+START = int(FIRST_DAY.timestamp() * 1000)
+HOUR = 3_600_000
+COLUMNS = list(EVENTS)
+
+
+@pytest.fixture(scope="module")
+def connection():
+    return connect("500MB", 1)
+
+
+def raw_events(rows: list) -> pd.DataFrame:
+    columns = zip(*rows, strict=True) if rows else [[]] * len(COLUMNS)
+    kinds = ["Int64" if kind == "int64" else "object" for kind in EVENTS.values()]
+    return pd.DataFrame(
+        {name: pd.array(list(values), kind) for name, kind, values in zip(COLUMNS, kinds, columns, strict=True)}
+    )
+
+
+def judge(connection, rows, start=None, end=None, limit=None):
+    table = load(connection, raw_events(rows), EVENTS)
+    return cleaning.judge_bots(cleaning.judge_events(table, start, end), limit)
+
+
+def reasons(judged) -> list:
+    return judged.to_pandas().sort_values(COLUMNS).reason.where(lambda reason: reason.notna(), None).tolist()
+
+
+def outcomes(judged) -> dict[str, int]:
+    return cleaning.make_ledger(judged, "events").set_index("outcome")["rows"].to_dict()
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ((START, 1, "view", 2, None), None),
+        ((START, 1, " View ", 2, None), None),
+        ((START, 1, "removefromcart", 2, None), None),
+        ((START, 1, "transaction", 2, None), None),
+        ((None, 1, "view", 2, None), "no readable timestamp"),
+        ((START // 1000, 1, "view", 2, None), "timestamp out of range"),
+        ((START * 1000, 1, "view", 2, None), "timestamp out of range"),
+        ((-5, 1, "view", 2, None), "timestamp out of range"),
+        ((START, None, "view", 2, None), "no readable visitor id"),
+        ((START, 1, "view", None, None), "no readable item id"),
+        ((START, 1, "purchase", 2, None), "unknown event type"),
+        ((START, 1, None, 2, None), "unknown event type"),
+        ((START - 1, 1, "view", 2, None), "outside the time window"),
+        ((START + 48 * HOUR, 1, "view", 2, None), "outside the time window"),
+        ((START + 48 * HOUR - 1, 1, "view", 2, None), None),
+    ],
+)
+def test_each_row_has_its_reason(connection, row, reason):
+    assert reasons(judge(connection, [row], "2024-01-01", "2024-01-03T00:00:00")) == [reason]
+
+
+def test_of_equal_rows_the_first_stays(connection):
+    view, sale = (START, 1, "view", 2, None), (START, 1, "transaction", 2, 7)
+    judged = judge(connection, [view, view, (START, 1, "VIEW", 2, None), sale, (START, 1, "transaction", 2, 8), sale])
+    assert outcomes(judged) == {"kept": 3, "exact duplicate": 3}
+    broken = (None, 1, "view", 2, None)
+    assert outcomes(judge(connection, [broken, broken])) == {"no readable timestamp": 2}
+
+
+def test_clean_events_have_times_and_order(connection):
+    rows = [(START + HOUR, 2, "View", 5, None), (START, 9, "transaction", 3, 4), (START, 1, "addtocart", 3, 4)]
+    clean = cleaning.keep_events(judge(connection, rows)).to_pandas()
+    assert list(clean) == COLUMNS
+    assert clean.timestamp.tolist() == [FIRST_DAY, FIRST_DAY, FIRST_DAY + pd.Timedelta(hours=1)]
+    assert clean.visitorid.tolist() == [1, 9, 2]
+    assert clean.event.tolist() == ["addtocart", "transaction", "view"]
+    assert clean.transactionid.fillna(-1).tolist() == [-1, 4, -1]
+
+
+def test_transaction_ids_are_checked_among_kept_rows(connection):
+    rows = [
+        (START, 1, "transaction", 1, None),
+        (START, 1, "transaction", 2, 5),
+        (START, 1, "view", 3, 5),
+        (START, 1, "addtocart", 3, 5),
+        (START, 1, "other", 3, 5),
+    ]
+    counts = cleaning.check_transactions(judge(connection, rows))
+    assert counts == {"transactions_without_id": 1, "ids_without_transaction": 2}
+    assert cleaning.check_transactions(judge(connection, [])) == dict.fromkeys(counts, 0)
+
+
+def test_bot_rule_drops_all_events_of_a_visitor_and_only_when_asked(connection):
+    busy = [(START + minute * 60_000, 1, "view", minute, None) for minute in range(5)]
+    rows = [*busy, busy[0], (START + 40 * HOUR, 1, "view", 1, None), (START, 2, "view", 1, None)]
+    assert outcomes(judge(connection, rows)) == {"kept": 7, "exact duplicate": 1}
+    assert outcomes(judge(connection, rows, limit=5)) == {"kept": 7, "exact duplicate": 1}
+    assert outcomes(judge(connection, rows, limit=4)) == {"kept": 1, "bot": 6, "exact duplicate": 1}
+    clean = cleaning.keep_events(judge(connection, rows))
+    assert cleaning.list_bots(clean, 4).to_dict("records") == [{"visitorid": 1, "busiest_day": 5, "events": 6}]
+    assert cleaning.list_bots(clean, 5).empty
+
+
+IDS = st.one_of(st.none(), st.integers(0, 3), st.just(2**63 - 1))
+RAW_ROW = st.tuples(
+    st.one_of(st.none(), st.integers(START, START + 5), st.integers(-(2**63), 2**63 - 1)),
+    IDS,
+    st.sampled_from(["view", "View ", "addtocart", "removefromcart", "transaction", "", "click", None]),
+    IDS,
+    IDS,
+)
+
+
+@settings(max_examples=12, deadline=None)
+@given(rows=st.lists(RAW_ROW, max_size=25), limit=st.one_of(st.none(), st.integers(1, 3)), data=st.data())
+def test_every_row_is_kept_or_dropped_whatever_comes(connection, rows, limit, data):
+    judged = judge(connection, rows, "2024-01-01", "2024-01-02", limit).cache()
+    ledger = cleaning.make_ledger(judged, "events")
+    clean = cleaning.keep_events(judged).to_pandas()
+    assert ledger.rows.sum() == len(rows)
+    assert ledger.rows[ledger.outcome == "kept"].sum() == len(clean)
+    assert ledger.outcome.is_unique
+    assert clean[["timestamp", "visitorid", "event", "itemid"]].notna().all(axis=None)
+    assert set(clean.event) <= set(cleaning.EVENT_TYPES)
+
+    shuffled = data.draw(st.permutations(rows))
+    again = judge(connection, shuffled, "2024-01-01", "2024-01-02", limit)
+    pd.testing.assert_frame_equal(cleaning.make_ledger(again, "events"), ledger)
+    assert sorted(map(str, clean.to_numpy())) == sorted(map(str, cleaning.keep_events(again).to_pandas().to_numpy()))
+
+
+def test_ledger_puts_kept_first_and_counts_what_was_not_judged(connection):
+    judged = judge(connection, [(START, 1, "view", 1, None), *[(None, 1, "view", 1, None)] * 3])
+    ledger = cleaning.make_ledger(judged, "events", {"other property": 2, "nothing": 0})
+    assert ledger.outcome.tolist() == ["kept", "no readable timestamp", "other property"]
+    assert ledger.rows.tolist() == [1, 3, 2]
+    assert set(ledger.file) == {"events"}
+
+
+def test_a_log_without_a_usable_event_says_why(connection):
+    ledger = cleaning.make_ledger(judge(connection, [(START // 1000, 1, "view", 1, None)] * 3), "events")
+    with pytest.raises(InputError, match=r"of 3 rows of the events none .*3 as 'timestamp out of range'"):
+        cleaning.require_events(ledger)
+    cleaning.require_events(cleaning.make_ledger(judge(connection, [(START, 1, "view", 1, None)]), "events"))
+
+
+def judge_snapshots(connection, rows):
+    frame = pd.DataFrame(rows, columns=list(PROPERTY_COLUMNS)).astype({"timestamp": "Int64", "itemid": "Int64"})
+    return cleaning.judge_properties(load(connection, frame, PROPERTY_COLUMNS), PROPERTIES)
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ((START, 1, "888", "n1.000"), "other property"),
+        ((START, 1, None, "n1.000"), "other property"),
+        ((None, 1, "790", "n1.000"), "no readable timestamp"),
+        ((START, None, "790", "n1.000"), "no readable item id"),
+        ((START, 1, "categoryid", "shoes"), "category is not a number"),
+        ((START, 1, "790", "cheap"), "price is not a number"),
+        ((START, 1, "790", None), "price is not a number"),
+        ((START, 1, "790", "n-2.000"), "price is negative"),
+        ((START, 1, "790", "nan"), "price is not a number"),
+        ((START, 1, "790", "inf"), "price is not a number"),
+        ((START, 1, "available", "2"), "neither 0 nor 1"),
+        ((START, 1, "available", None), "neither 0 nor 1"),
+        ((START, 1, "790", "n0.000"), None),
+        ((START, 1, "790", "12.5"), None),
+        ((START, 1, "categoryid", "12"), None),
+        ((START, 1, "available", "0"), None),
+    ],
+)
+def test_each_snapshot_has_its_reason(connection, row, reason):
+    judged = judge_snapshots(connection, [row]).to_pandas().reason
+    assert judged.where(judged.notna(), None).tolist() == [reason]
+
+
+def test_history_holds_from_a_snapshot_to_the_next_that_differs(connection):
+    week = 7 * 24 * HOUR
+    rows = [
+        (START, 1, "790", "n10.000"),
+        (START + week, 1, "790", "n10.000"),
+        (START + 2 * week, 1, "790", "n8.500"),
+        (START + 2 * week, 1, "790", "n8.000"),
+        (START + 3 * week, 1, "790", "n10.000"),
+        (START + week, 2, "790", "n3.000"),
+        (START, 1, "available", "1"),
+        (START, 1, "categoryid", "7"),
+        (START + week, 1, "categoryid", "9"),
+    ]
+    judged = judge_snapshots(connection, rows)
+    prices = cleaning.price_history(judged).to_pandas()
+    day = pd.Timedelta(days=1)
+    assert prices.itemid.tolist() == [1, 1, 1, 2]
+    assert prices.price.tolist() == [10.0, 8.5, 10.0, 3.0]
+    assert prices.valid_from.tolist() == [FIRST_DAY, FIRST_DAY + 14 * day, FIRST_DAY + 21 * day, FIRST_DAY + 7 * day]
+    assert prices.valid_to.tolist()[:2] == [FIRST_DAY + 14 * day, FIRST_DAY + 21 * day]
+    assert prices.valid_to.isna().tolist() == [False, False, True, True]
+    assert cleaning.category_history(judged).to_pandas().categoryid.tolist() == [7, 9]
+    available = cleaning.availability_history(judged).to_pandas()
+    assert available.available.tolist() == [True]
+    assert cleaning.price_history(judge_snapshots(connection, [])).to_pandas().empty
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    snapshots=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 3), st.integers(0, 2)), max_size=30),
+    item=st.integers(1, 3),
+    day=st.integers(0, 30),
+)
+def test_history_answers_as_the_last_snapshot_does(connection, snapshots, item, day):
+    rows = [(START + when * 24 * HOUR, thing, "790", f"n{price}.000") for when, thing, price in snapshots]
+    history = cleaning.price_history(judge_snapshots(connection, rows)).to_pandas()
+    now = FIRST_DAY + pd.Timedelta(days=day)
+    of_item = history[history.itemid == item]
+    valid = of_item[(of_item.valid_from <= now) & (of_item.valid_to.isna() | (of_item.valid_to > now))]
+    past = [(when, price) for when, thing, price in snapshots if thing == item and when <= day]
+    assert valid.price.tolist() == ([max(past)[1]] if past else [])
+
+
+def test_properties_are_counted(connection):
+    rows = [(START, 1, "888", "a"), (START, 2, "888", "a"), (START, 2, "888", "b"), (START, 1, "6", "c")]
+    frame = pd.DataFrame(rows, columns=list(PROPERTY_COLUMNS))
+    counted = cleaning.count_properties(load(connection, frame, PROPERTY_COLUMNS))
+    assert counted.to_numpy().tolist() == [["888", 3, 2, 2], ["6", 1, 1, 1]]
+
+
+def climb(rows):
+    raw = pd.DataFrame(rows, columns=["categoryid", "parentid"]).astype("Int64")
+    return cleaning.climb_tree(cleaning.judge_categories(raw))
+
+
+def test_tree_has_levels_and_paths():
+    tree, faults = climb([(3, 2), (1, None), (2, 1), (4, None)])
+    assert faults == {"orphans": 0, "cycles": 0}
+    assert tree.categoryid.tolist() == [1, 2, 3, 4]
+    assert tree.level.tolist() == [0, 1, 2, 0]
+    assert tree.path.tolist() == ["1", "1/2", "1/2/3", "4"]
+    assert tree.root.tolist() == [1, 1, 1, 4]
+    assert tree.parentid.isna().tolist() == [True, False, False, True]
+
+
+def test_orphans_become_roots_and_circles_are_cut_open():
+    tree, faults = climb([(5, 99), (1, 3), (2, 1), (3, 2), (4, 3), (6, 6)])
+    assert faults == {"orphans": 1, "cycles": 2}
+    assert dict(zip(tree.categoryid, tree.path, strict=True)) == {
+        5: "5",
+        1: "1",
+        2: "1/2",
+        3: "1/2/3",
+        4: "1/2/3/4",
+        6: "6",
+    }
+
+
+def test_odd_rows_of_a_tree_are_dropped_for_a_reason():
+    raw = pd.DataFrame({"categoryid": [1, 1, None, None], "parentid": [None, 2, 1, 1]}, dtype="Int64")
+    judged = cleaning.judge_categories(raw)
+    assert judged.reason.tolist() == [
+        None,
+        "category listed again",
+        "no readable category id",
+        "no readable category id",
+    ]
+    tree, faults = cleaning.climb_tree(judged)
+    assert len(tree) == 1
+    assert faults == {"orphans": 0, "cycles": 0}
+    empty, _ = climb([])
+    assert list(empty) == ["categoryid", "parentid", "level", "root", "path"]
+    assert empty.empty
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.integers(0, 12), st.one_of(st.none(), st.integers(0, 15)), max_size=12))
+def test_any_tree_is_climbed(parents):
+    tree, faults = climb(list(parents.items()))
+    assert sorted(tree.categoryid) == sorted(parents)
+    assert (tree.level == 0).sum() == tree["root"].nunique()
+    assert (tree.parentid.isna() == (tree.level == 0)).all()
+    by_id = tree.set_index("categoryid")
+    for row in tree[tree.level > 0].itertuples():
+        assert row.level == by_id.level[row.parentid] + 1
+        assert row.path == f"{by_id.path[row.parentid]}/{row.categoryid}"
+    assert faults["orphans"] == sum(parent is not None and parent not in parents for parent in parents.values())
+
+
+@pytest.mark.skipif(not REAL_EVENTS.exists(), reason="the real rows are not here")
+def test_real_rows(connection):
+    rows = pd.read_csv(REAL_EVENTS, dtype={"transactionid": "Int64"})
+    judged = cleaning.judge_events(load(connection, rows, EVENTS), None, None)
+    assert outcomes(judged) == {"kept": 9382, "exact duplicate": 3}
+    clean = cleaning.keep_events(judged).to_pandas()
+    pd.testing.assert_frame_equal(
+        clean[["visitorid", "itemid"]].sort_values(["visitorid", "itemid"], ignore_index=True),
+        rows.drop_duplicates()[["visitorid", "itemid"]].sort_values(["visitorid", "itemid"], ignore_index=True),
+    )
+    sales = clean[clean.event == "transaction"]
+    assert (len(sales), sales.visitorid.nunique()) == (46, 39)
+    assert cleaning.check_transactions(judged) == {"transactions_without_id": 0, "ids_without_transaction": 0}
+    tree, faults = climb(pd.read_csv(REAL / "category_tree.csv").to_numpy().tolist())
+    assert (len(tree), (tree.level == 0).sum()) == (1669, 25)
+    assert faults == {"orphans": 0, "cycles": 0}
+    assert np.isin(tree.parentid.dropna(), tree.categoryid).all()

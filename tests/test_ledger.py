@@ -1,0 +1,129 @@
+import pandas as pd
+import pytest
+
+from shops import FIRST_DAY, load, make_events
+from smartrocket import ledger
+from smartrocket.engine import connect
+from smartrocket.files import write_parquet_frame
+from smartrocket.workspace import Workspace
+
+EVENTS = pd.DataFrame(
+    [("events", "kept", 97), ("events", "exact duplicate", 2), ("events", "unknown event type", 1)],
+    columns=["file", "outcome", "rows"],
+)
+TREE = pd.DataFrame([("category tree", "kept", 3)], columns=["file", "outcome", "rows"])
+NO_FAULT = {"orphans": 0, "cycles": 0}
+CATEGORIES = pd.DataFrame({"categoryid": [1, 2, 3], "level": [0, 1, 1]})
+TYPES = {"timestamp": "timestamp(6)", "visitorid": "int64", "event": "string", "itemid": "int64"}
+
+
+@pytest.fixture(scope="module")
+def connection():
+    return connect("500MB", 1)
+
+
+def test_events_are_told():
+    fine = {"transactions_without_id": 0, "ids_without_transaction": 0}
+    reading = ledger.read_events(EVENTS, fine).reading
+    assert reading.startswith("Of 100 rows, 97 were kept (97.00 %) and 3 dropped: 2 as *exact duplicate* and 1 as")
+    assert reading.endswith("Transaction ids stand on every sale and on nothing else.")
+    assert "none was dropped" in ledger.read_events(EVENTS.head(1), fine).reading
+    odd = {"transactions_without_id": 1, "ids_without_transaction": 2}
+    assert "1 sale without an id" in ledger.read_events(EVENTS, odd).reading
+    assert "2 ids on an event" in ledger.read_events(EVENTS, odd).reading
+
+
+def test_bots_are_told():
+    bots = pd.DataFrame({"visitorid": [1, 2], "busiest_day": [300, 250], "events": [400, 600]})
+    reading = ledger.read_bots(bots, 10_000, 200).reading
+    assert "2 visitors went beyond 200 events on one day, at most 300" in reading
+    assert "1,000 events, 10.0 % of the log" in reading
+    assert "would change nothing" in ledger.read_bots(bots.head(0), 10_000, 200).reading
+
+
+def read_properties(tmp_path, connection, valid_from: list, used: int = 3) -> str:
+    workspace = Workspace(tmp_path)
+    items = list(range(1, len(valid_from) + 1))
+    history = pd.DataFrame({"itemid": items, "valid_from": pd.Series(valid_from, dtype="datetime64[us]")})
+    write_parquet_frame(workspace.path("interim/item_categories.parquet"), history.astype({"itemid": "int64"}))
+    events = make_events([(0, 1, "view", 1), (0, 1, "view", 2), (2880, 1, "view", 1), (2880, 1, "view", 9)])
+    books = pd.DataFrame([("item properties", "kept", used), ("item properties", "other property", 7)])
+    books.columns = ["file", "outcome", "rows"]
+    return ledger.read_properties(
+        books[books.rows > 0],
+        pd.DataFrame({"property": ["790", "6"]}),
+        {"item_categories": len(items), "item_prices": 2, "item_availability": 0},
+        load(connection, events[list(TYPES)], TYPES),
+        connection,
+        workspace,
+    ).reading
+
+
+def test_properties_are_told(tmp_path, connection):
+    reading = read_properties(tmp_path, connection, [FIRST_DAY + pd.Timedelta(days=1)] * 2)
+    assert "The 10 snapshots name 2 properties; 3 of them are of the three properties in use" in reading
+    assert "2 stretches of a category, 2 of a price and 0 of an availability" in reading
+    assert "75.0 % of the events are of an item whose category is known" in reading
+    assert "The first snapshot of a category is of 02 January 2024: 50.0 % of the events happened before it" in reading
+    assert "happened before" not in read_properties(tmp_path, connection, [FIRST_DAY])
+
+
+def test_properties_without_a_category_are_told_without_a_date(tmp_path, connection):
+    reading = read_properties(tmp_path, connection, [], used=0)
+    assert "0 stretches of a category" in reading
+    assert "0.0 % of the events are of an item whose category is known" in reading
+    assert "happened before" not in reading
+
+
+def test_shop_without_properties_is_told(tmp_path, connection):
+    nothing = ledger.read_properties(EVENTS.head(0), pd.DataFrame(), {}, None, connection, Workspace(tmp_path))
+    assert "has no item properties" in nothing.reading
+    assert nothing.figure is None
+
+
+def test_tree_is_drawn_by_level():
+    finding = ledger.draw_tree(CATEGORIES, NO_FAULT)
+    assert [bar.get_height() for bar in finding.figure.axes[0].patches] == [1, 2]
+    assert "3 categories under 1 root, down to level 1; level 1 holds most of them (2)" in finding.reading
+    assert "neither orphans nor circles" in finding.reading
+    assert "1 orphan and 2 circles" in ledger.draw_tree(CATEGORIES, {"orphans": 1, "cycles": 2}).reading
+    assert ledger.draw_tree(CATEGORIES.head(0), NO_FAULT).figure is None
+
+
+def test_books_balance_in_words_and_bars():
+    finding = ledger.draw_ledger(pd.concat([EVENTS, TREE], ignore_index=True))
+    assert "events: 100 in = 97 kept + 3 not used" in finding.reading
+    assert "category tree: 3 in = 3 kept + 0 not used" in finding.reading
+    ends = {}
+    for bar in finding.figure.axes[0].patches:
+        ends[bar.get_y()] = max(ends.get(bar.get_y(), 0), bar.get_x() + bar.get_width())
+    assert list(ends.values()) == pytest.approx([100, 100])
+
+
+def test_frame_ledger_adds_up():
+    judged = pd.DataFrame({"reason": [None, "category listed again", None]})
+    books = ledger.make_frame_ledger(judged, "category tree")
+    assert books.to_numpy().tolist() == [["category tree", "kept", 2], ["category tree", "category listed again", 1]]
+    assert ledger.make_frame_ledger(judged.head(0), "category tree").empty
+
+
+def test_facts_are_listed():
+    bots = pd.DataFrame({"visitorid": [1], "busiest_day": [300], "events": [400]})
+    books = pd.concat([EVENTS, TREE], ignore_index=True)
+    facts = ledger.list_facts(books, bots, CATEGORIES, {"orphans": 1, "cycles": 0}, {"item_prices": 5})
+    assert facts == {
+        "events_rows_in": (100, "rows"),
+        "events_rows_kept": (97, "rows"),
+        "events_rows_dropped": (3, "rows"),
+        "category_tree_rows_in": (3, "rows"),
+        "category_tree_rows_kept": (3, "rows"),
+        "category_tree_rows_dropped": (0, "rows"),
+        "events_duplicates_dropped": (2, "rows"),
+        "bot_visitors": (1, "visitors"),
+        "bot_events": (400, "events"),
+        "categories": (3, "categories"),
+        "category_roots": (1, "categories"),
+        "category_orphans": (1, "categories"),
+        "category_circles": (0, "circles"),
+        "item_prices_rows": (5, "rows"),
+    }

@@ -1,0 +1,191 @@
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from shops import REAL, REAL_EVENTS, write_shop
+from smartrocket.engine import connect
+from smartrocket.errors import InputError
+from smartrocket.rawfiles import RawFiles, check_events, ingest
+from smartrocket.workspace import Workspace
+
+HEADER = "timestamp,visitorid,event,itemid,transactionid\n"
+ROW = "1433193132535,1,view,2,\n"
+SALE = "1433193132536,1,transaction,2,7\n"
+
+
+@pytest.fixture(scope="module")
+def connection():
+    return connect("500MB", 1)
+
+
+def read(tmp_path, connection, raw: dict) -> dict[str, pd.DataFrame]:
+    workspace = Workspace(tmp_path / "build")
+    rows = ingest(raw, workspace, connection)
+    tables = {name: workspace.read(f"interim/raw_{name}.parquet") for name in rows}
+    assert {name: len(table) for name, table in tables.items()} == rows
+    return tables
+
+
+def read_events(tmp_path, connection, text: str) -> list[list]:
+    read(tmp_path, connection, write_shop(tmp_path / "raw", text))
+    events = pq.read_table(tmp_path / "build" / "interim" / "raw_events.parquet")
+    assert events.column_names == ["timestamp", "visitorid", "event", "itemid", "transactionid"]
+    return [list(row.values()) for row in events.to_pylist()]
+
+
+VIEW = [1433193132535, 1, "view", 2, None]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        HEADER + ROW,
+        HEADER + ROW.strip(),
+        "\ufeff" + HEADER + ROW,
+        (HEADER + ROW).replace("\n", "\r\n"),
+        '"timestamp","visitorid","event","itemid","transactionid"\n"1433193132535","1","view","2",""\n',
+        HEADER + ROW + "\n\n\n",
+        HEADER + "\n" + ROW,
+        "timestamp,visitorid,event,itemid\n1433193132535,1,view,2\n",
+        "timestamp,visitorid,event,itemid,transactionid,extra,extra\n1433193132535,1,view,2,,a,b\n",
+        "timestamp,visitorid,event,itemid,transactionid,,\n1433193132535,1,view,2,,a,b\n",
+        "itemid,event,visitorid,timestamp\n2,view,1,1433193132535\n",
+        " timestamp , visitorid,event,itemid,transactionid\n1433193132535,1,view,2,\n",
+    ],
+    ids=[
+        "plain",
+        "no last line end",
+        "BOM",
+        "CRLF",
+        "quoted",
+        "blank last lines",
+        "blank first line",
+        "no transactionid",
+        "other columns twice",
+        "columns without a name",
+        "another order",
+        "blanks in the header",
+    ],
+)
+def test_events_are_read_however_they_are_written(tmp_path, connection, text):
+    raw = write_shop(tmp_path / "raw", text)
+    check_events(RawFiles.describe(raw))
+    assert read_events(tmp_path, connection, text) == [VIEW]
+
+
+def test_what_is_not_a_number_is_missing_and_stops_nothing(tmp_path, connection):
+    odd = "soon,somebody,view,9223372036854775808,NULL\n1433193132535,99999999999999999999999,view,2,-\n"
+    rows = read_events(tmp_path, connection, HEADER + odd + "1433193132535,1,view,9223372036854775807,\n")
+    assert rows == [
+        [None, None, "view", None, None],
+        [1433193132535, None, "view", 2, None],
+        [1433193132535, 1, "view", 9223372036854775807, None],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "is empty: its first line must name the columns"),
+        ("\n\n", "is empty: its first line must name the columns"),
+        (HEADER, "has a header but no event"),
+        (HEADER.strip(), "has a header but no event"),
+        (HEADER + "\n\n", "has a header but no event"),
+        ("timestamp,visitorid,event\n1,1,view\n", "has no column 'itemid'"),
+        ("Timestamp,visitorid,event,itemid\n1,1,view,1\n", "has no column 'timestamp'"),
+        ("timestamp;visitorid;event;itemid\n1;1;view;1\n", "has no column 'timestamp'"),
+        ("timestamp,visitorid,event,itemid,itemid\n1,1,view,1,1\n", "names the column 'itemid' twice"),
+        (
+            HEADER + ROW + "1433193132535,1\n" + ROW,
+            "line 3: it has 2 fields, not the 5 columns that the first line names",
+        ),
+        (
+            HEADER + ROW * 3 + "1,1,view,1,,3,4\n",
+            "line 5: it has more fields than the 5 columns that the first line names",
+        ),
+        (HEADER + ROW + '1433193132535,1,"view,2,\n', "line 3: a quote is opened in it and never closed"),
+    ],
+)
+def test_a_file_that_cannot_be_read_is_one_clear_error(tmp_path, connection, text, said):
+    raw = write_shop(tmp_path / "raw", text)
+    with pytest.raises(InputError) as caught:
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+    assert str(caught.value).startswith(str(tmp_path / "raw" / "events.csv"))
+    assert said in str(caught.value)
+    assert not (tmp_path / "build" / "interim" / "raw_events.parquet").exists()
+
+
+@pytest.mark.parametrize("text", ["", HEADER, HEADER + "\n\n", "timestamp,visitorid,event\n1,1,view\n"])
+def test_the_check_before_the_run_finds_what_it_can(tmp_path, text):
+    with pytest.raises(InputError):
+        check_events(RawFiles.describe(write_shop(tmp_path / "raw", text)))
+
+
+def test_text_in_another_encoding_is_named(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", "")
+    events = tmp_path / "raw" / "events.csv"
+    events.write_bytes((HEADER + ROW * 5000).encode() + "1433193132535,1,véw,2,\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"events\.csv.*UTF-8"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+    events.write_bytes((HEADER + ROW).encode("utf-16"))
+    with pytest.raises(InputError, match="not a UTF-8 text file"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+def test_missing_events_file_names_the_file_and_its_columns(tmp_path):
+    raw = write_shop(tmp_path / "raw", HEADER)
+    (tmp_path / "raw" / "events.csv").unlink()
+    with pytest.raises(InputError, match=r"events\.csv is missing: .*timestamp, visitorid"):
+        RawFiles.describe(raw).present()
+
+
+def test_columns_are_mapped(tmp_path, connection):
+    text = "time,who,event,itemid,visitorid\n1433193132535,1,view,2,3\n"
+    raw = write_shop(tmp_path / "raw", text) | {"columns": {"timestamp": "time", "visitorid": "who"}}
+    events = read(tmp_path, connection, raw)["events"]
+    assert events.visitorid.tolist() == [1]
+    assert events.timestamp.tolist() == [1433193132535]
+    raw["columns"] = {"itemid": "sku"}
+    with pytest.raises(InputError, match=r"has no column 'timestamp'.*columns: \{timestamp: <name in the file>\}"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+def test_properties_and_tree_are_read_and_may_be_absent(tmp_path, connection):
+    properties = 'timestamp,itemid,property,value\n1431226800000,2,790,n12.000\n1431226800000,x,888,"a, b"\n'
+    raw = write_shop(tmp_path / "raw", HEADER + ROW + SALE, properties, "categoryid,parentid\n1,\n2,1\n")
+    tables = read(tmp_path, connection, raw)
+    assert tables["events"].transactionid.dropna().tolist() == [7]
+    assert tables["properties"].value.tolist() == ["n12.000", "a, b"]
+    assert tables["properties"].itemid.isna().tolist() == [False, True]
+    assert tables["categories"].parentid.isna().tolist() == [True, False]
+    assert len(RawFiles.describe(raw).present()) == 3
+
+    (tmp_path / "raw" / "item_properties.csv").unlink()
+    (tmp_path / "raw" / "category_tree.csv").unlink()
+    tables = read(tmp_path, connection, raw)
+    assert tables["properties"].empty
+    assert list(tables["properties"]) == ["timestamp", "itemid", "property", "value"]
+    assert tables["categories"].dtypes.astype(str).tolist() == ["int64", "int64"]
+
+
+def test_several_property_files_are_one_table_and_a_bad_line_names_its_file(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW) | {"properties": ["a.csv", "b.csv", "absent.csv"]}
+    header = "timestamp,itemid,property,value\n"
+    (tmp_path / "raw" / "a.csv").write_text(header + "1,2,790,n1.000\n")
+    (tmp_path / "raw" / "b.csv").write_text(header)
+    assert len(read(tmp_path, connection, raw)["properties"]) == 1
+    (tmp_path / "raw" / "b.csv").write_text(header + "1,2,790\n")
+    with pytest.raises(InputError, match=r"b\.csv, line 2: it has 3 fields"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+@pytest.mark.skipif(not REAL_EVENTS.exists(), reason="the real rows are not here")
+def test_real_rows(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", "") | {"folder": str(REAL), "events": REAL_EVENTS.name}
+    tables = read(tmp_path, connection, raw)
+    events = tables["events"]
+    assert len(events) == 9385
+    assert (events.event == "transaction").sum() == 46
+    assert events.visitorid[events.event == "transaction"].nunique() == 39
+    assert len(tables["categories"]) == 1669
+    assert events.notna().all()[["timestamp", "visitorid", "event", "itemid"]].all()
