@@ -58,7 +58,7 @@ $(BUILD)/notebooks/07_gru4rec_tuning.ipynb: $(BUILD)/notebooks/06_gru4rec_baseli
 test: $(READY) ## check style and run every test (the browser tests need Debian's chromium)
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(PYTHON) -m pytest --numprocesses 2 --dist loadgroup
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop that the report never reads
 	@$(SMARTROCKET) copy-lab --profile $(PROFILE)

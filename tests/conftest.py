@@ -4,6 +4,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,18 @@ import pytest
 from smartrocket.files import ROOT
 
 REAL_DATA = ROOT.parent / "shared" / "data"
-GENERATED = (".git", ".venv", "build", "_site", "analysis", "_parts", "_variables.yml", ".*cache", "__pycache__", "*.csv")
+GENERATED = (
+    ".git",
+    ".venv",
+    "build",
+    "_site",
+    "analysis",
+    "_parts",
+    "_variables.yml",
+    ".*cache",
+    "__pycache__",
+    "*.csv",
+)
 
 
 class Project:
@@ -49,21 +62,30 @@ class Project:
         assert run.returncode == 0, run.stdout + run.stderr
         return self
 
+    @contextmanager
+    def changed(self, relative: str, old: str, new: str) -> Iterator[None]:
+        """Have one text in a file replaced for a while."""
+        path = self.path(relative)
+        text = path.read_text(encoding="utf-8")
+        assert old in text
+        path.write_text(text.replace(old, new), encoding="utf-8")
+        yield
+        path.write_text(text, encoding="utf-8")
+
     def path(self, relative: str) -> Path:
         """Return the path of a file of the project."""
         return self.folder / relative
+
+
+def pytest_collection_modifyitems(items):
+    """Start with the builds, which take longest: the short tests then fill up the other processes."""
+    items.sort(key=lambda item: item.get_closest_marker("chain") is None)
 
 
 @pytest.fixture(scope="session")
 def copy_project(tmp_path_factory):
     """Return a function that makes a fresh copy of the project."""
     return lambda name: Project(tmp_path_factory.mktemp(name))
-
-
-@pytest.fixture(scope="session")
-def report(copy_project):
-    """The project with the finished report of the tiny generated shop."""
-    return copy_project("ci").build("report", "PROFILE=ci")
 
 
 @pytest.fixture(scope="session")

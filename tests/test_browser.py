@@ -1,6 +1,8 @@
 """The site as a reader meets it: every page in headless Chromium, over http and from the disk."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -42,8 +44,9 @@ def address(site):
     server.shutdown()
 
 
-@pytest.fixture(scope="module")
-def browser():
+@contextmanager
+def start_chromium() -> Iterator[Browser]:
+    """Start headless Chromium; a test that needs it is skipped where it is not installed."""
     if not CHROMIUM.exists():
         pytest.skip("Chromium is not installed")
     with sync_playwright() as playwright:
@@ -52,6 +55,12 @@ def browser():
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with start_chromium() as browser:
+        yield browser
 
 
 def open_pages(browser: Browser, names: list[str], base: str, width: int) -> list[str]:

@@ -30,9 +30,11 @@ def test_a_taken_port_is_one_clear_error(tmp_path, monkeypatch):
     (tmp_path / "_site").mkdir()
     (tmp_path / "_site" / "index.html").write_text("<p>here</p>")
     monkeypatch.setattr(server, "ROOT", tmp_path)
-    with ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as taken:
-        with pytest.raises(InputError, match="PORT="):
-            server.serve_site(taken.server_port)
+    with (
+        ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler) as taken,
+        pytest.raises(InputError, match="PORT="),
+    ):
+        server.serve_site(taken.server_port)
 
 
 def test_the_site_is_served_on_the_loopback_address_only(tmp_path, monkeypatch):

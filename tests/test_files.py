@@ -12,12 +12,17 @@ def test_a_written_file_holds_the_text_and_leaves_nothing_beside(tmp_path):
     assert [path.name for path in (tmp_path / "deep").iterdir()] == ["note.txt"]
 
 
+def write_half(path):
+    with replacing(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+
+
 def test_a_failed_write_keeps_the_old_file(tmp_path):
     path = tmp_path / "note.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError), replacing(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+    with pytest.raises(RuntimeError):
+        write_half(path)
     assert path.read_text() == "old"
     assert [each.name for each in tmp_path.iterdir()] == ["note.txt"]
 

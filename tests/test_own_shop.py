@@ -2,13 +2,12 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
 from smartrocket.profiles import NOTEBOOKS
 
-pytestmark = [pytest.mark.chain, pytest.mark.xdist_group("own shop")]
+pytestmark = pytest.mark.chain
 EVENTS = "timestamp,visitorid,event,itemid,transactionid\n1430622004384,1,view,10,\n"
 
 
@@ -100,13 +99,8 @@ def test_columns_of_other_names_are_mapped(copy_project_once, shop, real_shop):
     text = (real_shop / "events.csv").read_text().splitlines()
     header = "time_ms,customer,action,product,order"
     (shop / "events.csv").write_text("\n".join([header, *text[1:2000]]))
-    profile = copy_project_once.path("params/own_shop.yaml")
-    kept = profile.read_text()
     names = "{timestamp: time_ms, visitorid: customer, event: action, itemid: product, transactionid: order}"
-    profile.write_text(kept.replace("columns: {}", f"columns: {names}"))
-    try:
+    with copy_project_once.changed("params/own_shop.yaml", "columns: {}", f"columns: {names}"):
         run = copy_project_once.make("build/own_shop/notebooks/02_cleaning.ipynb", f"SHOP={shop}")
-    finally:
-        profile.write_text(kept)
-        shutil.rmtree(copy_project_once.path("build"))
     assert run.returncode == 0, run.stderr
+    assert read_facts(copy_project_once, "02_cleaning")["events_rows_in"] == 1999

@@ -25,7 +25,11 @@ def project(tmp_path, monkeypatch):
     """A project folder that builds into a temporary place, with the real notebooks, profiles and library."""
     for name in ("notebooks", "params"):
         (tmp_path / name).symlink_to(ROOT / name)
-    for module in (preparation, __import__("smartrocket.workspace").workspace, __import__("smartrocket.rawfiles").rawfiles):
+    for module in (
+        preparation,
+        __import__("smartrocket.workspace").workspace,
+        __import__("smartrocket.rawfiles").rawfiles,
+    ):
         monkeypatch.setattr(module, "ROOT", tmp_path)
     return tmp_path
 
@@ -34,9 +38,7 @@ def project(tmp_path, monkeypatch):
 def test_a_notebook_declares_exactly_its_parameters_with_the_values_of_the_sample_shop(name):
     parameters = resolve(load_profile("sample"), "lab", "the sample shop")[name]
     (cell,) = [cell for cell in read_notebook(name).cells if "parameters" in cell.metadata.get("tags", [])]
-    declared = {
-        statement.targets[0].id: ast.literal_eval(statement.value) for statement in ast.parse(cell.source).body
-    }
+    declared = {statement.targets[0].id: ast.literal_eval(statement.value) for statement in ast.parse(cell.source).body}
     assert declared == parameters
 
 
@@ -90,7 +92,9 @@ def test_a_changed_raw_file_is_noticed_by_the_first_notebook_only(project, tmp_p
     inputs = {path.name: path.read_text() for path in project.glob("build/own_shop/inputs/*.json")}
     (shop / "events.csv").write_text(EVENTS * 2)
     prepare("own_shop", str(shop))
-    changed = {path.name for path in project.glob("build/own_shop/inputs/*.json") if path.read_text() != inputs[path.name]}
+    changed = {
+        path.name for path in project.glob("build/own_shop/inputs/*.json") if path.read_text() != inputs[path.name]
+    }
     assert changed == {"01_eda.json"}
 
 

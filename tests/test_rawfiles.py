@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -189,3 +190,15 @@ def test_real_rows(tmp_path, connection):
     assert events.visitorid[events.event == "transaction"].nunique() == 39
     assert len(tables["categories"]) == 1669
     assert events.notna().all()[["timestamp", "visitorid", "event", "itemid"]].all()
+
+
+def test_a_large_sorted_file_stays_in_its_order(tmp_path):
+    rows = 500_000
+    times = 1430622004384 + np.arange(rows)
+    (tmp_path / "events.csv").write_text(
+        "timestamp,visitorid,event,itemid,transactionid\n" + "\n".join(f"{time},1,view,2," for time in times) + "\n"
+    )
+    workspace = Workspace(tmp_path / "build")
+    raw = {"folder": str(tmp_path), "events": "events.csv", "properties": [], "category_tree": "none", "columns": {}}
+    ingest(raw, workspace, connect(threads=2))
+    assert (workspace.read("interim/raw_events.parquet").timestamp.to_numpy() == times).all()

@@ -176,8 +176,7 @@ def score_models(
                 scores[f"{metric}_skill"] = 1 - _ratio(scores[metric], samples[reference][metric])
         scores["average_precision"] = [average_precision(happened, forecasts[name].to_numpy())]
         rows += [
-            {"model": name, "metric": metric, **_interval(values, confidence)}
-            for metric, values in scores.items()
+            {"model": name, "metric": metric, **_interval(values, confidence)} for metric, values in scores.items()
         ]
     return pd.DataFrame(rows, columns=SCORE_COLUMNS, dtype=object)
 

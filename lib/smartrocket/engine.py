@@ -1,6 +1,8 @@
 """The embedded engine of the data stages: Ibis expressions on DuckDB."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import ibis
@@ -25,6 +27,14 @@ def connect(memory_limit: str = "2GB", threads: int = 2) -> Backend:
     # Every query orders what it writes, so the engine is free to work out of order, in less memory.
     connection.raw_sql("SET preserve_insertion_order = false")
     return connection
+
+
+@contextmanager
+def keeping_order(connection: Backend) -> Iterator[None]:
+    """Have the engine keep rows in the order of their file for a while, at some cost of memory."""
+    connection.raw_sql("SET preserve_insertion_order = true")
+    yield
+    connection.raw_sql("SET preserve_insertion_order = false")
 
 
 # Rows of a group in a Parquet file: enough to compress well, few enough to skip.

@@ -123,5 +123,3 @@ def find_commit() -> str | None:
     except FileNotFoundError:
         return None
     return commit and commit + ("+" if changed else "")
-
-

@@ -302,11 +302,11 @@ def write_built_from(shop: dict, manifests: list[dict]) -> str:
     files = [f"`{path.removeprefix('raw/')}`" for path in list_raw_files(manifests)]
     commit = manifests[0].get("commit")
     version = f" with the code of commit `{commit[:10]}`" if commit else ""
-    minutes = sum(manifest["seconds"] for manifest in manifests) / 60
+    # No measured time: it would make two builds of the same report differ outside the provenance page.
     return (
-        f"This report was built from {joined(files)}{version}, in {number(minutes, 1)} minutes of computing. "
+        f"This report was built from {joined(files)}{version}. "
         f"The command `{shop['command'].replace('`', '')}` builds it again. "
-        f"[Provenance](/chapters/provenance.qmd) has the fingerprints, parameters and versions.\n"
+        f"[Provenance](/chapters/provenance.qmd) has the fingerprints, parameters, versions and times.\n"
     )
 
 

@@ -15,7 +15,7 @@ from smartrocket.download import BY_HAND, FOLDER, PUBLISHED
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT, hash_file, read_json, remove, replacing, write_if_changed, write_json
 from smartrocket.generator import generate
-from smartrocket.profiles import NOTEBOOKS, Profile, load_profile, resolve
+from smartrocket.profiles import Profile, load_profile, resolve
 from smartrocket.rawfiles import RawFiles, check_events
 
 LIBRARY = Path(__file__).parent
@@ -100,7 +100,9 @@ def generate_once(profile: Profile, build: Path) -> None:
     made.unlink(missing_ok=True)
     rows = generate(profile.shop.generate, raw)
     write_json(made, design)
-    print(f"generated the {build.name} shop: {', '.join(f'{count:,} {file}' for file, count in rows.items())}", flush=True)
+    print(
+        f"generated the {build.name} shop: {', '.join(f'{count:,} {file}' for file, count in rows.items())}", flush=True
+    )
 
 
 def check_parameters(notebook: str, values: dict) -> None:

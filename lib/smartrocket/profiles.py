@@ -14,7 +14,6 @@ from smartrocket.errors import InputError
 from smartrocket.files import ROOT
 from smartrocket.generator import ShopDesign
 
-
 PARAMS = ROOT / "params"
 
 

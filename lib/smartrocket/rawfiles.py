@@ -9,7 +9,7 @@ import duckdb
 import ibis
 from ibis.backends.duckdb import Backend
 
-from smartrocket.engine import write_parquet
+from smartrocket.engine import keeping_order, write_parquet
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT, replacing
 from smartrocket.workspace import Workspace
@@ -192,14 +192,20 @@ def ingest(raw: dict, workspace: Workspace, connection: Backend) -> dict[str, in
     files = RawFiles.describe(raw)
     check_events(files)
     events = read_table(connection, files.events_path(), EVENTS, files.columns)
-    rows = {"events": store(events, workspace.path("interim/raw_events.parquet"))}
     parts = [read_table(connection, path, PROPERTIES) for path in files.properties_paths()]
     tree = files.category_tree_path()
     properties = ibis.union(*parts) if len(parts) > 1 else parts[0] if parts else empty(PROPERTIES)
     categories = read_table(connection, tree, CATEGORIES) if tree else empty(CATEGORIES)
-    for name, table, given in (("properties", properties, bool(parts)), ("categories", categories, tree is not None)):
-        path = workspace.path(f"interim/raw_{name}.parquet")
-        rows[name] = store(table, path) if given else store_empty(connection, table, path)
+    rows = {}
+    # The profile counts rows that are older than the row before them, so the order of the file is part of the data.
+    with keeping_order(connection):
+        for name, table, given in (
+            ("events", events, True),
+            ("properties", properties, bool(parts)),
+            ("categories", categories, tree is not None),
+        ):
+            path = workspace.path(f"interim/raw_{name}.parquet")
+            rows[name] = store(table, path) if given else store_empty(connection, table, path)
     return rows
 
 
