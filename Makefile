@@ -86,9 +86,9 @@ help: ## list these commands
 	@python3 -m venv .venv || \
 	  { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }
 	@echo "setting up .venv (once, a minute or two)"
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@command -v quarto > /dev/null || \
-	  timeout 300 .venv/bin/python -m pip install --quiet --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
+	  timeout 300 .venv/bin/python -m pip install -qq --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
 	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
 	@touch $@

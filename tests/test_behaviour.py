@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from smartrocket import behaviour
 from smartrocket.engine import connect
 from smartrocket.errors import InputError
-from smartrocket.rawfiles import ingest
+from smartrocket.ingestion import ingest
 from smartrocket.workspace import Workspace
 
 REAL = Path(__file__).parents[2] / "shared" / "data"

@@ -6,7 +6,7 @@ from smartrocket import contracts
 from smartrocket.engine import connect
 from smartrocket.errors import InputError
 from smartrocket.files import write_parquet_frame
-from smartrocket.rawfiles import ingest
+from smartrocket.ingestion import ingest
 from smartrocket.workspace import Workspace
 
 HISTORIES = {

@@ -20,6 +20,10 @@ def read_notebook(name: str) -> nbformat.NotebookNode:
     return nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
 
 
+def join_code(name: str) -> str:
+    return "\n".join(source for source, _ in read_code(name))
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A project folder that builds into a temporary place, with the real notebooks, profiles and library."""
@@ -70,8 +74,8 @@ def test_a_parameter_that_the_notebook_lacks_is_an_error():
 def test_the_modules_of_a_notebook_are_found_through_imports():
     found = find_modules("from smartrocket.results import Results")
     assert found == {"results", "workspace", "files", "errors"}
-    assert "gru4rec" in find_modules(read_code("06_gru4rec_baseline"))
-    assert "gru4rec" not in find_modules(read_code("02_cleaning"))
+    assert "gru4rec" in find_modules(join_code("06_gru4rec_baseline"))
+    assert "gru4rec" not in find_modules(join_code("02_cleaning"))
 
 
 def test_preparing_twice_writes_nothing_the_second_time(project):

@@ -6,7 +6,8 @@ import pytest
 from shops import REAL, REAL_EVENTS, write_shop
 from smartrocket.engine import connect
 from smartrocket.errors import InputError
-from smartrocket.rawfiles import RawFiles, check_events, ingest
+from smartrocket.ingestion import ingest
+from smartrocket.rawfiles import RawFiles, check_events
 from smartrocket.workspace import Workspace
 
 HEADER = "timestamp,visitorid,event,itemid,transactionid\n"

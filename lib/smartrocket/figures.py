@@ -92,9 +92,8 @@ def svg(figure: Figure, name: str, alt: str) -> str:
     opening = re.search(r'<svg[^>]*viewBox="([^"]*)"[^>]*>', drawing)
     label = html.escape(alt, quote=True)
     width = float(opening.group(1).split()[2])
-    replacement = (
-        f'<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" '
-        f'viewBox="{opening.group(1)}" role="img" aria-label="{label}" style="width:100%;max-width:{width:.0f}pt;stroke-linejoin:round">'
-    )
+    names = 'xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink"'
+    look = f"width:100%;max-width:{width:.0f}pt;stroke-linejoin:round"
+    replacement = f'<svg {names} viewBox="{opening.group(1)}" role="img" aria-label="{label}" style="{look}">'
     drawing = drawing[: opening.start()] + replacement + drawing[opening.end() :]
     return re.sub(r"\s*\n\s*", " ", drawing).strip()

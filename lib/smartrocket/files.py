@@ -7,8 +7,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    # Every call of make imports this module, and pandas takes half a second.
+    import pandas as pd
 
 # The project's own folder: the package is installed in place, so that notebooks, profiles and chapters lie beside it.
 ROOT = Path(__file__).resolve().parents[2]
@@ -73,7 +76,7 @@ def read_json(path: Path | str) -> dict:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def write_parquet_frame(path: Path | str, frame: pd.DataFrame) -> None:
+def write_parquet_frame(path: Path | str, frame: "pd.DataFrame") -> None:
     """Write a pandas frame as Parquet (zstd, without index) atomically."""
     with replacing(path) as temporary:
         frame.to_parquet(temporary, index=False, compression="zstd")

@@ -8,7 +8,6 @@ import json
 import shutil
 from pathlib import Path
 
-import nbformat
 import yaml
 
 from smartrocket.download import BY_HAND, FOLDER, PUBLISHED
@@ -43,8 +42,8 @@ def prepare(name: str, shop: str | None = None) -> None:
     for notebook, values in parameters.items():
         check_parameters(notebook, values)
         write_if_changed(build / "params" / f"{notebook}.yaml", yaml.safe_dump(values, sort_keys=False))
-        code = hash_modules(find_modules(read_code(notebook)))
-        inputs = {"modules": code, "parameters": values}
+        code = "\n".join(source for source, _ in read_code(notebook))
+        inputs = {"modules": hash_modules(find_modules(code)), "parameters": values}
         if notebook == "01_eda":
             inputs["raw"] = fingerprint(raw)
         write_if_changed(build / "inputs" / f"{notebook}.json", dump(inputs))
@@ -110,8 +109,7 @@ def check_parameters(notebook: str, values: dict) -> None:
 
     papermill only warns of a parameter that a notebook does not know. Raises InputError.
     """
-    cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
-    tagged = [cell.source for cell in cells if "parameters" in cell.metadata.get("tags", [])]
+    tagged = [code for code, tags in read_code(notebook) if "parameters" in tags]
     if len(tagged) != 1:
         raise InputError(f"notebooks/{notebook}.ipynb must have one cell tagged 'parameters', not {len(tagged)}.")
     declared = {
@@ -126,10 +124,16 @@ def check_parameters(notebook: str, values: dict) -> None:
         raise InputError(f"notebooks/{notebook}.ipynb: parameter {name!r}: {where}; make them agree.")
 
 
-def read_code(notebook: str) -> str:
-    """Return the code of a notebook as one text."""
-    cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
-    return "\n".join(cell.source for cell in cells if cell.cell_type == "code")
+def read_code(notebook: str) -> list[tuple[str, list[str]]]:
+    """Return the code and the tags of each code cell of a notebook. Raises InputError where it is no notebook."""
+    path = ROOT / "notebooks" / f"{notebook}.ipynb"
+    try:
+        # As plain JSON: nbformat takes over a second to import, in every call of make.
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"notebooks/{notebook}.ipynb cannot be read as a notebook ({error}): restore it.") from None
+    code = [cell for cell in cells if cell["cell_type"] == "code"]
+    return [("".join(cell["source"]), cell["metadata"].get("tags", [])) for cell in code]
 
 
 def find_modules(code: str) -> set[str]:
