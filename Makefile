@@ -24,7 +24,7 @@ NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
 PAGES := _quarto.yml index.qmd $(wildcard chapters/* dashboard/* theme/*)
 
-.PHONY: report notebooks test lab serve data bench picture clean help prepare
+.PHONY: report notebooks test lab serve data picture clean help prepare
 .DEFAULT_GOAL := help
 # A recipe that fails leaves no half-made target, and a `make -j` never runs two notebooks on the same two cores.
 .DELETE_ON_ERROR:
