@@ -58,6 +58,7 @@ def test_a_notebook_is_committed_clean_and_in_short_cells(name):
     assert notebook.cells[0].cell_type == "raw"
     assert set(yaml.safe_load(notebook.cells[0].source.strip("-\n"))) >= {"title", "description"}
     assert not any(cell.source.startswith("---") for cell in notebook.cells if cell.cell_type == "markdown")
+    assert any(cell.source.startswith("# NBVAL_CHECK_OUTPUT") for cell in code)
     ids = [cell.id for cell in notebook.cells]
     assert len(ids) == len(set(ids))
 
