@@ -18,6 +18,8 @@ READY := .venv/ready
 endif
 PYTHON := $(BIN)/python
 export PATH := $(BIN):$(PATH)
+# This folder's library, even where the environment was set up for another copy of the project.
+export PYTHONPATH := $(CURDIR)/lib$(if $(PYTHONPATH),:$(PYTHONPATH))
 SMARTROCKET := $(PYTHON) -m smartrocket
 
 NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 06_gru4rec_baseline 07_gru4rec_tuning
