@@ -64,7 +64,7 @@ test: $(READY) ## check style and run every test (the browser tests need Debian'
 
 lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop that the report never reads
 	@$(SMARTROCKET) copy-lab --profile $(PROFILE)
-	@$(BIN)/jupyter lab --notebook-dir notebooks
+	@$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 serve: $(READY) ## serve _site/ on http://127.0.0.1:8000 (PORT=...)
 	@$(SMARTROCKET) serve --port $(PORT)

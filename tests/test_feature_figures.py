@@ -53,10 +53,10 @@ def clicks(*sessions: list[int]) -> pd.DataFrame:
 def test_days_are_told(connection):
     events = make_events([("2024-01-01 03:00", 1, "view", 1), ("2024-01-04 02:59", 1, "view", 1)])
     reading = told.read_days(load(connection, events[list(TYPES)], TYPES), (date(2024, 1, 2), date(2024, 1, 3))).reading
-    assert "from 01 January 2024 03:00 to 04 January 2024 02:59 (UTC)" in reading
-    assert "2 whole days, 02 January 2024 to 03 January 2024" in reading
+    assert "from 1 January 2024 03:00 to 4 January 2024 02:59 (UTC)" in reading
+    assert "2 whole days, 2 January 2024 to 3 January 2024" in reading
     one = told.read_days(load(connection, events[list(TYPES)], TYPES), (date(2024, 1, 2), date(2024, 1, 2))).reading
-    assert "1 whole day, 02 January 2024." in one
+    assert "1 whole day, 2 January 2024." in one
 
 
 def test_panel_is_drawn_and_told(connection):
@@ -91,7 +91,7 @@ def test_signal_compares_quiet_and_busy_items(connection):
     )
     assert "next 7 days" in finding.caption
     assert ", more." in told.draw_signal(make_panel(connection, targets=(0, 3, 0, None)), 7).reading
-    assert ", no more." in told.draw_signal(make_panel(connection, targets=(0, 0, 0, 0)), 7).reading
+    assert "no signal" in told.draw_signal(make_panel(connection, targets=(0, 0, 0, 0)), 7).reading
     assert told.draw_signal(make_panel(connection, targets=(None, None, None, None)), 7).figure is None
 
 

@@ -64,7 +64,7 @@ def test_properties_are_told(tmp_path, connection):
     assert "The 10 snapshots name 2 properties; 3 of them are of the three properties in use" in reading
     assert "2 stretches of a category, 2 of a price and 0 of an availability" in reading
     assert "75.0 % of the events are of an item whose category is known" in reading
-    assert "The first snapshot of a category is of 02 January 2024: 50.0 % of the events happened before it" in reading
+    assert "The first snapshot of a category is of 2 January 2024: 50.0 % of the events happened before it" in reading
     assert "happened before" not in read_properties(tmp_path, connection, [FIRST_DAY])
 
 

@@ -157,6 +157,7 @@ def link_events(raw_events: ibis.Table, time_zone: str, session_gap_minutes: int
     pause = numbered.timestamp.delta(numbered.timestamp.lag().over(past), unit="millisecond")
     return numbered.mutate(
         clock=read_clock(time_zone, place_in_zone("UTC", numbered.timestamp)),
+        pause_milliseconds=pause,
         pause_seconds=pause / 1000,
         previous_event=ibis.ifelse(inside, numbered.event.lag().over(past), ibis.null("string")),
         previous_item=ibis.ifelse(inside, numbered.itemid.lag().over(past), ibis.null("int64")),
@@ -167,7 +168,8 @@ def gather_sessions(events: ibis.Table) -> ibis.Table:
     """Return one row a session (see `Log`); seconds run from its first event to its last."""
     return events.group_by("visitorid", "session_number").aggregate(
         clock=_.clock.min(),
-        seconds=ibis.coalesce(_.pause_seconds.sum(where=_.previous_event.notnull()), 0.0),
+        # Whole numbers add up to the same sum in any order, which several threads do not keep.
+        seconds=ibis.coalesce(_.pause_milliseconds.sum(where=_.previous_event.notnull()), 0) / 1000,
         events=_.count(),
         **count_types(),
     )

@@ -363,7 +363,7 @@ def sessions(lengths: pd.DataFrame, durations: pd.DataFrame, summary: pd.Series,
         right.xaxis.set_major_formatter(SHARES)
     else:
         right.set_axis_off()
-    right.set_title("Duration, sessions of two events or more")
+    right.set_title("Duration, two events or more")
     return Finding(
         figure=figure,
         caption="Length and duration of sessions. A session ends when its visitor does nothing for more "
@@ -460,7 +460,7 @@ def describe_funnel(level: str, counts: list[int], conversion: pd.DataFrame) -> 
         return f"{steps}; no {level} of the log has a purchase at all."
     aside = buyers - bought
     where = "the log" if level == "visitor" else "the same session"
-    way = f", {number(aside)} of them without a view and an add to cart in {where}" if aside else ""
+    way = f", {number(aside)} of them without both a view and an add to cart in {where}" if aside else ""
     interval = between(*share_interval(buyers, total))
     return f"{steps}. In all {percent(buyers / total, 2)} of {level}s buy ({number(buyers)}{way}; {interval})."
 
@@ -730,7 +730,7 @@ def popularity(views: pd.DataFrame, purchases: pd.DataFrame, ranks: pd.DataFrame
     )
     middle = ranks.loc[(ranks["rank"] - size / 2).abs().idxmin()]
     first = plural(int(ranks["events"].iloc[0]), "event")
-    rank_one = f"The first item has {first}, that at rank {number(middle['rank'])} {number(middle['events'])}."
+    rank_one = f"The first item has {first}, the one at rank {number(middle['rank'])} has {number(middle['events'])}."
     sold = "" if len(purchases) else "No item was bought, so there is no curve of purchases."
     return Finding(
         figure=figure,

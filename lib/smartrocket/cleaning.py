@@ -7,7 +7,7 @@ from smartrocket.errors import InputError
 from smartrocket.wording import plural
 
 EVENT_TYPES = ["view", "addtocart", "removefromcart", "transaction"]
-EVENT_ORDER = ["timestamp", "visitorid", "itemid", "event"]
+EVENT_ORDER = ["timestamp", "visitorid", "itemid", "event", "transactionid"]
 # A timestamp outside these bounds is not in milliseconds since 1970, whatever its file says.
 EARLIEST, LATEST = "1990-01-01", "2100-01-01"
 

@@ -1,5 +1,7 @@
 """Contracts: what each table must be like before the next stage may read it."""
 
+from pathlib import Path
+
 import ibis.expr.datatypes as kinds
 import pandas as pd
 import pandera.errors
@@ -88,5 +90,5 @@ def check_tables(
                 f"{workspace.path(relative)}: {column} breaks the rule {error.check}: {detail}; "
                 "mend the raw file or the cleaning step that let it through."
             ) from None
-        kept.append((relative, rows, ", ".join(table.columns)))
+        kept.append((Path(relative).stem.replace("_", " "), rows, ", ".join(table.columns)))
     return pd.DataFrame(kept, columns=["table", "rows", "columns"])

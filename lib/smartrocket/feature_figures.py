@@ -9,7 +9,7 @@ import pandas as pd
 
 from smartrocket import figures
 from smartrocket.findings import Finding
-from smartrocket.wording import duration, number, percent, plural
+from smartrocket.wording import duration, number, percent, plural, write_date
 from smartrocket.workspace import Workspace
 
 STATISTICS = {
@@ -26,10 +26,11 @@ def read_days(events: ibis.Table, days: tuple[date, date]) -> Finding:
     """Say which days of the log are whole."""
     ends = events.aggregate(first=events.timestamp.min(), last=events.timestamp.max()).to_pandas().iloc[0]
     whole = (days[1] - days[0]).days + 1
-    until = f" to {days[1]:%d %B %Y}" if whole > 1 else ""
+    until = f" to {write_date(days[1])}" if whole > 1 else ""
     return Finding(
-        f"The log runs from {ends['first']:%d %B %Y %H:%M} to {ends['last']:%d %B %Y %H:%M} (UTC). The panel covers "
-        f"{plural(whole, 'whole day')}, {days[0]:%d %B %Y}{until}."
+        f"The log runs from {write_date(ends['first'])} {ends['first']:%H:%M} to {write_date(ends['last'])} "
+        f"{ends['last']:%H:%M} (UTC). The panel covers "
+        f"{plural(whole, 'whole day')}, {write_date(days[0])}{until}."
     )
 
 
@@ -56,7 +57,7 @@ def draw_panel(panel: ibis.Table, facts: dict) -> Finding:
         reading=f"The panel has {plural(facts['rows'], 'row')}: {plural(facts['items'], 'item')} of the "
         f"{number(facts['shop_items'])} in the log, from the day each entered. {percent(empty)} of its item-days have "
         f"no sale. Of the {plural(facts['units'], 'unit')} sold on whole days, {number(facts['sales_outside'])} {were} "
-        "sold on the day the item entered, so no forecast could have known of them.",
+        "sold on the day the item entered: the panel has no earlier row of it to forecast from.",
     )
 
 
@@ -79,16 +80,18 @@ def draw_signal(panel: ibis.Table, horizon_days: int) -> Finding:
         rows=known.count(), units=known.target.mean()
     )
     groups = groups.order_by("addtocarts").to_pandas()
-    if len(groups) < 2:
-        return Finding("There are too few item-days with a known future to look for a signal.")
+    if len(groups) < 2 or groups.units.max() < 0.005:
+        return Finding(
+            f"Hardly any item-day is followed by a sale within {plural(horizon_days, 'day')}, so there is no signal to "
+            "look for."
+        )
     figure, axes = figures.canvas(8, 3)
     labels = [f"{count}{'+' if count == 4 else ''}" for count in groups.addtocarts]
     bars = axes.bar(labels, groups.units, color=figures.PALETTE[2])
     axes.bar_label(bars, fmt="{:.2f}", color=figures.MUTED)
     axes.set(xlabel="addtocarts in the last 7 days", ylabel=f"mean units, next {horizon_days} days")
     low, high = groups.units.iloc[0], groups.units.iloc[-1]
-    risen = "more" if high > 0 else "no more"
-    compared = f"{high / low:,.1f} times as many" if low > 0 else risen
+    compared = f"{high / low:,.1f} times as many" if low > 0 else "more" if high > 0 else "no more"
     return Finding(
         figure=figure,
         caption=f"Mean units sold over the next {horizon_days} days, by addtocarts of the last 7 days.",
@@ -139,15 +142,18 @@ def draw_sequences(train: pd.DataFrame, test: pd.DataFrame, test_days: int) -> F
     axes.set(xlabel="clicks in the sequence", ylabel="share of sequences (%)")
     axes.legend()
     counted = {name: (part.sessionid.nunique(), len(part)) for name, part in parts.items()}
+    end = max(part.timestamp.max() for part in parts.values() if not part.empty)
+    begin, end = write_date(end - pd.Timedelta(days=test_days)), write_date(end)
+    wanted = counted["test"][1] - counted["test"][0]
     return Finding(
         figure=figure,
         caption="Lengths of training and test sequences.",
         alt=f"The median training sequence has {train.groupby('sessionid').size().median():.0f} clicks.",
         reading=f"Training has {plural(counted['training'][0], 'sequence')} with "
         f"{plural(counted['training'][1], 'click')} on {plural(train.itemid.nunique(), 'item')}; "
-        f"the last {plural(test_days, 'day')} give "
-        f"{plural(counted['test'][0], 'test sequence')} with {number(counted['test'][1])} clicks, in which "
-        f"{number(counted['test'][1] - counted['test'][0])} next items are to be found.",
+        f"those that start in the last {plural(test_days, 'day')} of these sequences, from {begin} to {end}, give "
+        f"{plural(counted['test'][0], 'test sequence')} with {plural(counted['test'][1], 'click')}, in which "
+        f"{plural(wanted, 'next item is', 'next items are')} to be found.",
     )
 
 

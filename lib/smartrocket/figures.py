@@ -29,7 +29,8 @@ EVENT_COLOURS = {
     "transaction": PALETTE[2],
     "removefromcart": PALETTE[3],
 }
-SEQUENTIAL = mpl.colors.LinearSegmentedColormap.from_list("smartrocket", ["#d6e6f5", "#2f81c7", "#123a63"])
+# From nearly the page's own colour to a strong blue, so that much stands out on a light and on a dark page.
+SEQUENTIAL = mpl.colors.LinearSegmentedColormap.from_list("smartrocket", [(0.18, 0.51, 0.78, 0.04), "#2f81c7"])
 
 STYLE = {
     "svg.fonttype": "none",

@@ -6,7 +6,7 @@ from ibis.backends.duckdb import Backend
 
 from smartrocket import figures
 from smartrocket.findings import Finding, escape_markdown
-from smartrocket.wording import joined, number, percent, plural
+from smartrocket.wording import joined, number, percent, plural, write_date
 from smartrocket.workspace import Workspace
 
 
@@ -15,8 +15,13 @@ def read_events(ledger: pd.DataFrame, transactions: dict[str, int]) -> Finding:
     total, kept = int(ledger.rows.sum()), count_kept(ledger)
     dropped = ledger[ledger.outcome != "kept"]
     reasons = [f"{number(row.rows)} as *{row.outcome}*" for row in dropped.itertuples()]
+    lost = (
+        f"{number(total - kept)} dropped: {joined(reasons)}"
+        if len(reasons) > 1
+        else f"{number(total - kept)} dropped as *{joined(list(dropped.outcome))}*"
+    )
     reading = f"Of {plural(total, 'row')}, {number(kept)} were kept ({percent(kept / total, 2)})"
-    reading += f" and {number(total - kept)} dropped: {joined(reasons)}." if reasons else "; none was dropped."
+    reading += f" and {lost}." if reasons else "; none was dropped."
     without, stray = transactions["transactions_without_id"], transactions["ids_without_transaction"]
     if without or stray:
         reading += (
@@ -75,7 +80,7 @@ def read_properties(
     )
     if shares["early"] > 0:
         reading += (
-            f" The first snapshot of a category is of {first:%d %B %Y}: {percent(shares['early'])} of the events "
+            f" The first snapshot of a category is of {write_date(first)}: {percent(shares['early'])} of the events "
             "happened before it. For those days the features of the models say *unknown*; nothing is carried back."
         )
     return Finding(reading)

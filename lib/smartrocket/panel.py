@@ -427,20 +427,20 @@ def describe_panel(panel: ibis.Table, events: ibis.Table, days: tuple[date, date
 
     `sales_outside` counts the units sold on an item's very first day in the panel: no forecast could know of them.
     """
-    whole = events.filter(events.timestamp.date().between(*days))
+    seen = events.filter(events.timestamp.date() <= days[1])
+    whole = seen.filter(seen.timestamp.date() >= days[0])
     counts = panel.aggregate(
         rows=panel.count(),
         items=panel.itemid.nunique(),
         sales=panel.sales.sum().fill_null(0),
         rows_with_sales=(panel.sales > 0).sum().fill_null(0),
     )
-    of_shop = whole.aggregate(
-        shop_items=whole.itemid.nunique(), units=(whole.event == "transaction").sum().fill_null(0)
-    )
+    of_shop = seen.aggregate(shop_items=seen.itemid.nunique())
+    sold = whole.aggregate(units=(whole.event == "transaction").sum().fill_null(0))
     first = panel.group_by("itemid").agg(entry=panel.date.min())
     entries = panel.join(first, [panel.itemid == first.itemid, panel.date == first.entry])
     unseen = entries.aggregate(sales_outside=entries.sales.sum().fill_null(0))
     facts = {}
-    for part in (counts, of_shop, unseen):
+    for part in (counts, of_shop, sold, unseen):
         facts |= {name: int(value) for name, value in part.to_pandas().iloc[0].items()}
     return facts | {"first_date": days[0].isoformat(), "last_date": days[1].isoformat()}

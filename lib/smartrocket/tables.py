@@ -1,7 +1,9 @@
 """Tables that are tables: escaped, aligned, and styled by the page."""
 
 import html
+from numbers import Integral, Real
 
+import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
@@ -12,11 +14,11 @@ def cell(value: object, form: str | None) -> str:
         return "–"
     if form is not None:
         return html.escape(typeset(format(value, form)))
-    if isinstance(value, bool):
+    if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
-    if isinstance(value, int):
+    if isinstance(value, Integral):
         return typeset(f"{value:,}")
-    if isinstance(value, float):
+    if isinstance(value, Real):
         return typeset(f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}")
     return html.escape(str(value))
 

@@ -1,6 +1,7 @@
 """Numbers and lists as a reader likes them."""
 
 from collections.abc import Sequence
+from datetime import date
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -34,3 +35,8 @@ def duration(seconds: float) -> str:
     if seconds < 48 * 3600:
         return plural(round(seconds / 3600), "hour")
     return plural(round(seconds / 86400), "day")
+
+
+def write_date(day: date) -> str:
+    """Write a date in words: 2015-05-03 -> "3 May 2015"."""
+    return f"{day.day} {day:%B %Y}"
