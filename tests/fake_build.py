@@ -46,6 +46,13 @@ FACTS = {
 }
 
 
+FACTS_OF = {
+    "01_eda": FACTS,
+    "03_features": {"min_item_support": {"value": 5, "unit": "clicks"}},
+    "06_gru4rec_baseline": {"items": {"value": 1_234, "unit": "items"}},
+}
+
+
 def score(task: str, model: str, metric: str, value: float, half: float | None, level: str) -> dict:
     """Return a record of a result with a symmetric interval, or with none."""
     ends = {"low": None, "high": None} if half is None else {"low": value - half, "high": value + half}
@@ -155,8 +162,7 @@ def make_project(root: Path, shop: dict = SHOP) -> Path:
     write_json(build / "shop.json", shop)
     for notebook, title in zip(NOTEBOOKS, TITLES, strict=True):
         write_text(build / "notebooks" / f"{notebook}.ipynb", nbformat.writes(make_notebook(notebook, title)))
-        facts = FACTS if notebook == "01_eda" else {}
-        results = {"notebook": notebook, "facts": facts, "scores": make_scores(notebook)}
+        results = {"notebook": notebook, "facts": FACTS_OF.get(notebook, {}), "scores": make_scores(notebook)}
         write_json(build / "results" / f"{notebook}.json", results)
         manifest = {
             "notebook": notebook,

@@ -50,10 +50,20 @@ def test_intermittent_methods_are_those_of_statsforecast():
     past = panel[panel["date"] <= "2024-02-20"]
     for item, sales in past.groupby("itemid")["sales"]:
         series = sales.to_numpy(dtype=float)
-        expected_sba = CrostonSBA().forecast(y=series, h=1)["mean"][0] if series.any() else 0
+        smoothed = np.count_nonzero(series) > 1
+        expected_sba = CrostonSBA().forecast(y=series, h=1)["mean"][0] if smoothed else series.mean()
         expected_tsb = TSB(0.1, 0.1).forecast(y=series, h=1)["mean"][0]
         assert found.loc[item, "SBA"] == pytest.approx(expected_sba * HORIZON)
         assert found.loc[item, "TSB"] == pytest.approx(expected_tsb * HORIZON)
+
+
+def test_a_single_sale_is_not_forecast_for_ever():
+    history = np.zeros((1, 50))
+    history[0, 0] = 1
+    found = classical.smooth_intermittent(history, HORIZON)
+    for name in classical.NEED_AN_INTERVAL:
+        assert found[name][0] == pytest.approx(HORIZON / 50)
+    assert found["TSB"][0] < 0.1
 
 
 def test_nothing_after_the_origin_matters():

@@ -142,6 +142,24 @@ def test_series_without_a_scale_are_left_out_of_rmsse():
     assert found == pytest.approx(np.sqrt(error.mean()), rel=1e-4)
 
 
+def test_the_root_is_taken_series_by_series_as_in_the_m5_competition():
+    frame, scale = make_forecasts()
+    scale.iloc[:3] = np.nan
+    scaled = (frame["truth"] - frame["actual"]) ** 2 / scale.loc[frame["series"]].to_numpy()
+    expected = np.sqrt(scaled.groupby(frame["series"]).mean()).mean()
+    found = scoring.score_of(score(frame, scale), "truth", "rmsse_by_series")
+    assert found["value"] == pytest.approx(expected, rel=1e-4)
+    assert found["low"] < expected < found["high"]
+
+
+@pytest.mark.parametrize("origins", [1, 2, 3])
+def test_few_origins_are_all_in_every_sample(origins):
+    frame, _ = make_forecasts(origins=origins)
+    weights = scoring.Resampling(frame, 50, 0).origin_weights
+    assert weights.shape == (51, origins)
+    assert (weights == 1).all() == (origins < scoring.SMALLEST_ORIGINS)
+
+
 def test_few_series_get_no_interval():
     frame, scale = make_forecasts(series=scoring.SMALLEST_SAMPLE - 1)
     found = scoring.score_of(score(frame, scale), "truth", "mae")

@@ -44,7 +44,7 @@ class Experiment:
             "demand": drawing.describe_demand(self.panel, self.split),
             "split": drawing.show_split(self.panel, self.split),
             "folds": drawing.show_folds(self.split, folds),
-            "learning": drawing.show_learning(self.stopped),
+            "learning": drawing.show_learning(self.stopped, self.split, 2),
             "compare": drawing.compare_models(self.items, list(self.boosters), BASELINES),
             "zero": drawing.explain_zero_reward(self.known),
             "importance": drawing.show_importance(booster, moves),
@@ -101,7 +101,8 @@ def test_a_shop_without_a_test_is_told_so(frame):
         assert finding.reading, name
     for level in ("item", "category", "total"):
         assert drawing.score_table(shop.levels, level).data
-    assert drawing.judge_amount(shop.known, 10).reading == drawing.LEFT_OUT
+    assert drawing.judge_amount(shop.known, shop.split, 10).reading == drawing.LEFT_OUT
+    assert drawing.find_shortage(shop.known, shop.split, 10) is None
     assert drawing.origin_table(shop.known, [MODEL]).data == drawing.LEFT_OUT
     plt.close("all")
 
@@ -115,14 +116,60 @@ def test_a_shop_without_sales_is_told_so():
     assert shop.model is None
     assert readings["learning"] == drawing.NOTHING_LEARNED
     assert readings["zero"] == drawing.NOTHING_SOLD
-    assert "Too little data" in drawing.judge_amount(shop.known, 10).reading
+    assert "does not compare forecasts" in drawing.judge_amount(shop.known, shop.split, 10).reading
 
 
-def test_too_few_units_make_no_claim(shop):
-    reading = drawing.compare_models(shop.items, [MODEL], BASELINES, enough=False).reading
+def test_too_few_units_are_named_with_the_number_that_is_needed(shop):
+    units = int(shop.known["actual"].sum())
+    assert drawing.find_shortage(shop.known, shop.split, units) is None
+    shortage = drawing.find_shortage(shop.known, shop.split, 1000 + units)
+    assert drawing.find_shortage(shop.known.iloc[:0], shop.split, 1) is not None
+    assert f"hold {units} units of known items ({1000 + units:,} are needed)" in shortage.reading
+    assert shortage.figure is None
+    assert drawing.judge_amount(shop.known, shop.split, 1000 + units) == shortage
+
+
+def test_readings_have_true_minus_signs_and_no_negative_zero():
+    assert drawing.percent(-0.0004) == "0.0 %"
+    assert drawing.percent(-12.3) == "−1,230.0 %"
+    assert drawing.percent(0.0004, 2) == "0.04 %"
+
+
+def test_tables_fit_a_page_and_name_no_negative_zero(shop):
+    for level in ("item", "total"):
+        shown = drawing.score_table(shop.levels, level).data
+        assert shown.count('<th scope="col"') <= 5
+        assert "−0.0 %" not in shown
+    further = drawing.score_table(shop.levels, "item", drawing.FURTHER).data
+    assert further.count('<th scope="col"') == 1 + len(drawing.FURTHER)
+    skills = drawing.skill_table(shop.levels, [MODEL], "the best baseline").data
+    assert skills.count("<tr") == 1 + 2 * len(shop.levels)
+
+
+def test_sums_are_judged_apart_from_items(shop):
+    reading = drawing.judge_sums(shop.levels, [MODEL], BASELINES).reading
+    assert reading.startswith("The whole shop: ")
+    assert "nothing follows" in reading
+    assert drawing.compare_models(shop.items, [MODEL], BASELINES).reading.startswith("For single items: ")
     plt.close("all")
-    assert reading == drawing.TOO_FEW
-    assert drawing.judge_tuning(shop.items, MODEL, "zero", enough=False).reading == drawing.TOO_FEW
+
+
+def test_a_search_without_progress_names_no_setting():
+    trials = pd.DataFrame({"trial": [1, 2, 3, 4], "state": "complete", "value": [0.0166, 0.0168, 0.01659, 0.017]})
+    shares = pd.DataFrame({"parameter": ["num_leaves", "learning_rate"], "importance": [0.7, 0.3]})
+    assert drawing.show_parameter_importance(shares, trials).figure is None
+    assert "none of 4 trials does better" in drawing.show_trials(trials).reading
+    better = trials.assign(value=[0.0166, 0.0168, 0.0150, 0.017])
+    assert "num_leaves" in drawing.show_parameter_importance(shares, better).reading
+    assert "scores 0.0150" in drawing.show_trials(better).reading
+    plt.close("all")
+
+
+def test_next_to_no_sales_lead_no_list(shop):
+    upcoming = forecasting.forecast_next(shop.panel, shop.boosters[MODEL], 0.5)
+    nothing = drawing.show_next_week(upcoming.assign(forecast=0.01))
+    assert nothing.figure is None
+    assert "no item is expected to sell as much as 0.05 units" in nothing.reading
 
 
 def make_scores(low: float | None, value: float, high: float | None) -> pd.DataFrame:
@@ -146,7 +193,7 @@ def make_scores(low: float | None, value: float, high: float | None) -> pd.DataF
 def test_verdicts_follow_the_interval(interval, words, tuning):
     scores = make_scores(*interval)
     assert words in drawing.verdict(scores, "A", ["zero"])
-    assert tuning in drawing.judge_tuning(scores, "A", "zero", enough=True).reading
+    assert tuning in drawing.judge_tuning(scores, "A", "zero").reading
 
 
 def test_calibration_groups_are_equal_and_grow():

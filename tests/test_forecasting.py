@@ -253,9 +253,9 @@ def test_categories_are_those_known_at_the_origin():
     origins = pd.to_datetime(["2024-01-31", "2024-02-01", "2024-02-02"])
     found = forecasting.categories_at(history, np.array([1, 2, 3]), origins).set_index(["itemid", "origin"])
     assert found.loc[1, "categoryid"].tolist() == [10, 11, 11]
-    # Item 2 is first described later: the first description stands; item 3 never is.
-    assert found.loc[2, "categoryid"].tolist() == [20, 20, 20]
-    assert 3 not in found.index
+    # Item 2 is first described after the origins, item 3 never: nobody knew their categories.
+    assert found.loc[2, "categoryid"].tolist() == [forecasting.NO_CATEGORY] * 3
+    assert found.loc[3, "categoryid"].tolist() == [forecasting.NO_CATEGORY] * 3
     assert forecasting.categories_at(history.iloc[:0], np.array([1]), origins).empty
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -17,6 +19,7 @@ from smartrocket.gru4rec import (
     inputs_and_targets,
     sampled_cross_entropy,
 )
+from smartrocket.neighbours import Popularity
 from smartrocket.ranking import Sessions, evaluate, next_clicks
 
 SMALL = Settings(units=16, epochs=3, batch_clicks=64, negatives=24, learning_rate=0.1, embedding_dropout=0.1)
@@ -111,6 +114,30 @@ def test_it_learns_what_comes_next(changes):
     assert model.losses[-1] < model.losses[0]
     asked = next_clicks(walks(60, seed=9))
     assert evaluate(model, asked, 30).metrics()["hit_rate@1"] > 0.6
+
+
+def test_targets_shuffled_across_sessions_teach_nothing():
+    # A network that predicts well after this would know the answers from elsewhere than the sessions.
+    item_count = 300
+    train, asked = walks(600, item_count), next_clicks(walks(80, item_count, seed=9))
+    shuffled = replace(train, items=np.random.default_rng(1).permutation(train.items))
+    settings = Settings(**{**vars(SMALL), "epochs": 2, "negatives": 64})
+
+    def hit_rate(model, learnt):
+        return evaluate(model.fit(learnt, item_count), asked, item_count).metrics()["hit_rate@20"]
+
+    ceiling = 3 * max(hit_rate(Popularity(), shuffled), 20 / item_count)
+    assert hit_rate(GRU4Rec(settings, seed=1), shuffled) <= ceiling < hit_rate(GRU4Rec(settings, seed=1), train)
+
+
+def test_the_item_on_the_screen_is_ranked_last_where_shoppers_move_on():
+    prefixes = walks(20, seed=2)
+    last = prefixes.items[prefixes.offsets[1:] - 1]
+    scores = GRU4Rec(SMALL, seed=1).fit(walks(50), 30).score(prefixes)
+    assert (scores[np.arange(len(last)), last] == scores.min(axis=1)).all()
+    repeating = sessions([[item, item] for item in range(30)] * 5)
+    scores = GRU4Rec(SMALL, seed=1).fit(repeating, 30).score(prefixes)
+    assert (scores[np.arange(len(last)), last] > scores.min(axis=1)).any()
 
 
 def test_a_prefix_is_scored_alike_alone_and_in_a_batch():

@@ -36,7 +36,8 @@ def test_the_report_on_real_rows_says_what_it_leaves_out(real_report):
 
 def test_too_little_data_is_said_and_not_scored(real_report):
     index = re.sub(r"<[^>]+>|\s+", " ", real_report.path("_site/index.html").read_text())
-    assert "too little data" in index.lower()
+    assert "too few to compare forecasts" in index
+    assert "too few to compare recommenders" in index
 
 
 def test_no_path_of_the_shop_enters_the_site(real_report, real_shop):

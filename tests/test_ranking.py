@@ -11,6 +11,7 @@ from smartrocket.ranking import (
     bootstrap_interval,
     catalogue,
     comparison_gate,
+    contrast_interval,
     enforce,
     evaluate,
     evaluate_all,
@@ -126,13 +127,25 @@ def test_top_items_are_those_above_the_lowest_score():
 
 
 def test_bootstrap_draws_whole_sessions():
-    session = np.repeat([0, 1], 50)
-    gains = np.repeat([0.0, 1.0], 50)
-    assert bootstrap_interval(gains, session, seed=1) == (0.0, 1.0)
-    assert bootstrap_interval(np.ones(9), np.arange(9), seed=1) == (1.0, 1.0)
+    session = np.repeat(np.arange(10), 50)
+    gains = np.repeat(np.arange(10) % 2, 50).astype(float)
+    low, high = bootstrap_interval(gains, session, seed=1)
+    assert low <= 0.2 < 0.8 <= high
+    assert bootstrap_interval(np.ones(10), np.arange(10), seed=1) == (1.0, 1.0)
+    assert bootstrap_interval(np.ones(900), np.repeat(np.arange(9), 100), seed=1) == (None, None)
     wide = bootstrap_interval(np.tile([0.0, 1.0], 50), np.arange(100), seed=3)
     assert wide == bootstrap_interval(np.tile([0.0, 1.0], 50), np.arange(100), seed=3)
     assert 0.35 < wide[0] < 0.5 < wide[1] < 0.65
+
+
+def test_a_contrast_compares_two_kinds_of_clicks():
+    session = np.repeat(np.arange(40), 2)
+    after = np.tile([False, True], 40)
+    low, high = contrast_interval(after.astype(float), session, ~after, after, seed=1)
+    assert (low, high) == (1.0, 1.0)
+    same = contrast_interval(np.tile([0.0, 0.0, 1.0, 1.0], 20), session, ~after, after, seed=1)
+    assert same == (0.0, 0.0)
+    assert contrast_interval(np.ones(80), session, ~after, after & (session < 9), seed=1) == (None, None)
 
 
 def test_leaks_stop_the_run():
@@ -148,13 +161,15 @@ def test_leaks_stop_the_run():
 def test_results_too_good_to_be_true_are_reported():
     clicks = frame(*[[1, 2]] * 4)
     asked = next_clicks(read_sessions(clicks, catalogue(clicks)))
-    perfect = Ranking(asked, np.array([1, 1, 1, 1]), np.array([0]), 2)
-    poor = Ranking(asked, np.array([2, 3, 30, 30]), np.array([0]), 2)
+    perfect = Ranking(asked, np.array([1, 1, 1, 1]), np.array([0]), 1000)
+    poor = Ranking(asked, np.array([2, 3, 30, 30]), np.array([0]), 1000)
     gates = plausibility_gates({"a": perfect, "b": poor}, 0.6, 0.75, stops=True)
     assert [gate.passed for gate in gates] == [False, True]
     with pytest.raises(InputError, match="a: results are plausible"):
         enforce(gates)
     enforce(plausibility_gates({"a": perfect}, 0.6, 0.75, stops=False))
+    small = Ranking(asked, np.array([1, 1, 1, 1]), np.array([0]), 999)
+    assert plausibility_gates({"a": small}, 0.6, 0.75, stops=True) == []
     assert not comparison_gate({"network": poor, "rule": perfect}, "network", "rule").passed
     enforce([Gate("x", False, "only reported", stops=False)])
 

@@ -5,11 +5,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fake_build import make_scores, score
+from smartrocket.partials import write_metrics, write_models
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.summary import (
     METRICS,
+    QUESTIONS,
     Run,
+    describe_best,
     describe_forecast,
+    describe_levels,
     describe_recommendation,
     describe_tuning,
     judge,
@@ -43,15 +47,15 @@ def compare(task: str, ours: float, rule: float, half: float | None) -> Run:
         ("forecast", 0.8, 1.0, "better", "20.0 % smaller: it beats every baseline"),
         ("forecast", 1.1, 1.0, "worse", "10.0 % larger: the baseline is the better choice"),
         ("forecast", 0.99, 1.0, "same", "within the noise"),
-        ("recommendation", 0.4, 0.3, "better", "10.0 percentage points ahead of every baseline"),
-        ("recommendation", 0.3, 0.4, "worse", "The baseline is 10.0 percentage points ahead"),
+        ("recommendation", 0.4, 0.3, "better", "10.0 percentage points more"),
+        ("recommendation", 0.3, 0.4, "worse", "10.0 percentage points fewer"),
         ("recommendation", 0.31, 0.3, "same", "within the noise"),
     ],
 )
 def test_verdict_states_direction_and_size(task, ours, rule, outcome, words):
-    verdict = judge(compare(task, ours, rule, 0.02), task)
-    assert verdict.outcome == outcome
-    assert words in DESCRIBE[task](verdict)
+    run = compare(task, ours, rule, 0.02)
+    assert judge(run, task).outcome == outcome
+    assert words in DESCRIBE[task](run)
 
 
 @given(st.sampled_from(list(DESCRIBE)), st.floats(0.01, 1), st.floats(0.01, 1), st.floats(0.001, 0.5))
@@ -70,30 +74,44 @@ def test_paired_interval_decides_over_overlapping_ones():
         score("forecast", "zero", "poisson_deviance", 1.0, 0.2, "item"),
         score("forecast", "LightGBM tuned", "poisson_deviance_skill", 0.05, 0.01, "item"),
     ]
-    verdict = judge(run_of(scores), "forecast")
-    assert verdict.outcome == "better"
-    assert "5.0 % (4.0 % to 6.0 %) smaller" in describe_forecast(verdict)
+    run = run_of(scores)
+    assert judge(run, "forecast").outcome == "better"
+    assert "5.0 % (4.0 % to 6.0 %) smaller" in describe_forecast(run)
+    assert "shown for single items (95 % interval of the advantage 4.0 % to 6.0 %)" in describe_levels(run)
 
 
 @pytest.mark.parametrize("task", list(DESCRIBE))
 def test_without_intervals_there_is_no_verdict(task):
-    verdict = judge(compare(task, 0.5, 0.6, None), task)
-    assert verdict.outcome == "unknown"
-    assert "too few" in DESCRIBE[task](verdict)
+    run = compare(task, 0.5, 0.6, None)
+    assert judge(run, task).outcome == "unknown"
+    assert "too few" in DESCRIBE[task](run)
 
 
 @pytest.mark.parametrize("task", list(DESCRIBE))
 def test_without_scores_nothing_is_claimed(task):
-    verdict = judge(run_of([]), task)
-    assert verdict.outcome == "unknown"
-    assert "claims no" in DESCRIBE[task](verdict)
-    assert describe_tuning(run_of([]), task) == "Tuning could not be scored on this log."
+    run = run_of([])
+    assert judge(run, task).outcome == "unknown"
+    assert "claims no" in DESCRIBE[task](run)
+    assert describe_tuning(run, task) == "The test is too small to tell what tuning changes."
 
 
-def test_a_run_that_says_its_test_is_too_small_is_believed():
-    run = compare("forecast", 0.5, 1.0, 0.01)
-    run.facts["05_forecast_tuning"] = {"enough_test_units": {"value": False, "unit": "yes or no"}}
-    assert judge(run, "forecast").outcome == "unknown"
+@pytest.mark.parametrize(
+    ("task", "count", "words"),
+    [
+        ("forecast", 1.0, "The test weeks hold 1 unit of known items, too few to compare forecasts."),
+        ("forecast", 0.0, "The test weeks hold 0 units of known items, too few to compare forecasts."),
+        ("recommendation", 1, "The test holds 1 click to predict, too few to compare recommenders."),
+        ("recommendation", 12, "The test holds 12 clicks to predict, too few to compare recommenders."),
+    ],
+)
+def test_a_run_that_says_its_test_is_too_small_is_believed(task, count, words):
+    run, question = compare(task, 0.5, 1.0, 0.01), QUESTIONS[task]
+    run.facts[question.notebook] = {question.enough: {"value": False}, question.size: {"value": count}}
+    assert judge(run, task).ours is None
+    assert DESCRIBE[task](run) == describe_best(run, task) == words
+    assert write_models(run, task) == f"{words}\n"
+    assert "too small" in describe_tuning(run, task)
+    assert write_metrics(run).count("not known") == 2
 
 
 def test_tuning_is_judged_by_its_paired_interval_where_there_is_one():
@@ -118,7 +136,26 @@ def test_a_blend_counts_as_ours_but_tuning_compares_the_two_networks():
     scores = [score("recommendation", model, "hit_rate@20", value, 0.01, "event") for model, value in values.items()]
     run = run_of(scores, notebook="07_gru4rec_tuning")
     assert judge(run, "recommendation").ours.model == "GRU4Rec tuned with STAN"
+    text = describe_recommendation(run)
+    assert "The network and STAN together find" in text
+    assert "STAN alone in 40.0 %: 10.0 percentage points more" in text
     assert "from 30.0 % to 35.0 %, an improvement" in describe_tuning(run, "recommendation")
+
+
+@pytest.mark.parametrize(
+    ("gain", "words"),
+    [(0.2, "is better than STAN"), (-0.2, "is worse than STAN"), (0.0, "has not been shown to differ")],
+)
+def test_the_network_of_a_blend_is_also_compared_alone(gain, words):
+    values = {"GRU4Rec tuned": 0.4 * (1 + gain), "GRU4Rec tuned with STAN": 0.5, "STAN": 0.4}
+    gains = {"GRU4Rec tuned": gain, "GRU4Rec tuned with STAN": 0.25}
+    scores = [score("recommendation", model, "hit_rate@20", value, 0.01, "event") for model, value in values.items()]
+    scores += [
+        score("recommendation", model, "hit_rate@20_skill", value, 0.05, "event") for model, value in gains.items()
+    ]
+    text = describe_recommendation(run_of(scores))
+    assert "10.0 percentage points more (8.0 to 12.0)" in text
+    assert f"The network alone ({40 * (1 + gain):.1f} %) {words}" in text
 
 
 @pytest.mark.parametrize(("low", "high", "outcome"), [(0.1, 0.2, "better"), (-0.2, -0.1, "worse"), (-1, 1, "same")])

@@ -11,8 +11,9 @@ class Blend:
 
     An item gets `weight / (calm + place)` from the first model's list and `(1 - weight) / (calm + place)`
     from the second's; `calm` says how little the very first places stand out, and `length` how long a
-    list is looked at. Places, unlike scores, mean the same in every model. An item that a model scores
-    no higher than its lowest is not on its list. Both models must know the same catalogue.
+    list is looked at. The weight is fixed in advance, not learnt. Places, unlike scores, mean the same
+    in every model. An item that a model scores no higher than its lowest is not on its list. Both models
+    must know the same catalogue.
     """
 
     def __init__(

@@ -25,6 +25,10 @@ INTERMITTENT = {
 probability of a sale; ADIDA (Nikolopoulos et al. 2011): smoothing over blocks of days; IMAPA (Petropoulos and
 Kourentzes 2015): the mean over several block lengths."""
 
+NEED_AN_INTERVAL = ("Croston", "SBA")
+"""Methods that smooth the time between sales. After a single sale there is none: taken literally, an item that
+sold once on its first day would be forecast at one unit a day for ever."""
+
 BASELINES = (
     "zero",
     "historic mean",
@@ -117,12 +121,18 @@ def _shrink(units: np.ndarray, days: np.ndarray, prior_mean: np.ndarray) -> np.n
 
 
 def smooth_intermittent(history: np.ndarray, horizon: int) -> dict[str, np.ndarray]:
-    """Return method -> forecast of each item by the methods of `INTERMITTENT`; 0 for items never sold."""
+    """Return method -> forecast of each item by the methods of `INTERMITTENT`; 0 for items never sold.
+
+    Items with sales on fewer than two days get the historic mean from the methods of `NEED_AN_INTERVAL`.
+    """
     forecasts = {name: np.zeros(len(history)) for name in INTERMITTENT}
     for row in np.flatnonzero(np.nansum(history, axis=1) > 0):
         series = history[row, np.isfinite(history[row])]
+        sold_once = np.count_nonzero(series) < 2
         for name, method in INTERMITTENT.items():
-            forecasts[name][row] = method.forecast(y=series, h=1)["mean"][0] * horizon
+            mean = sold_once and name in NEED_AN_INTERVAL
+            daily = series.mean() if mean else method.forecast(y=series, h=1)["mean"][0]
+            forecasts[name][row] = daily * horizon
     return forecasts
 
 

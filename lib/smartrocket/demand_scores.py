@@ -16,7 +16,10 @@ would score infinitely badly, and so would every method that may forecast zero."
 SMALLEST_SAMPLE = 10
 """Fewer series than this give no bootstrap interval."""
 
-METRICS = ("poisson_deviance", "rmsse", "bias", "mae", "rmse", "r2", "wmape", "mape_sold")
+SMALLEST_ORIGINS = 3
+"""With fewer origins than this the bootstrap draws series only: two weeks say nothing about how weeks differ."""
+
+METRICS = ("poisson_deviance", "rmsse", "rmsse_by_series", "bias", "mae", "rmse", "r2", "wmape", "mape_sold")
 SKILLS = ("poisson_deviance", "rmsse")
 SCORE_COLUMNS = ["model", "metric", "value", "low", "high"]
 
@@ -75,7 +78,8 @@ def resampling_weights(count: int, resamples: int, rng: np.random.Generator) -> 
 class Resampling:
     """Bootstrap over series and origins at once (Owen 2007, "The pigeonhole bootstrap").
 
-    Row 0 of every result is the score of the data as they are, the others those of the resamples.
+    With fewer than `SMALLEST_ORIGINS` origins only the series are drawn, and the intervals hold for these very
+    weeks. Row 0 of every result is the score of the data as they are, the others those of the resamples.
     """
 
     def __init__(self, forecasts: pd.DataFrame, resamples: int, seed: int) -> None:
@@ -85,7 +89,10 @@ class Resampling:
         rng = np.random.default_rng(seed)
         drawn = resamples if len(self.names) >= SMALLEST_SAMPLE else 0
         self.series_weights = resampling_weights(len(self.names), drawn, rng)
-        self.origin_weights = resampling_weights(len(self.origins), drawn, rng)
+        if len(self.origins) < SMALLEST_ORIGINS:
+            self.origin_weights = np.ones((drawn + 1, len(self.origins)), dtype=np.float32)
+        else:
+            self.origin_weights = resampling_weights(len(self.origins), drawn, rng)
 
     def grid(self, values: np.ndarray) -> np.ndarray:
         """Return the rows' `values` as a matrix series x origins, 0 where a row is absent."""
@@ -97,6 +104,13 @@ class Resampling:
         """Return the weighted sum of `values` over all rows in each sample."""
         return np.sum((self.series_weights @ self.grid(values)) * self.origin_weights, axis=1, dtype=float)
 
+    def mean_root(self, values: np.ndarray, counted: np.ndarray) -> np.ndarray:
+        """Return each sample's mean over series of the root of a series' mean `values` in its `counted` rows."""
+        means = _ratio(self.grid(values) @ self.origin_weights.T, self.grid(counted) @ self.origin_weights.T)
+        weights = self.series_weights.T * np.isfinite(means)
+        roots = np.sum(np.sqrt(np.nan_to_num(means)) * weights, axis=0, dtype=float)
+        return _ratio(roots, np.sum(weights, axis=0, dtype=float))
+
 
 def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
     undefined = np.full(np.shape(numerator), np.nan)
@@ -106,13 +120,14 @@ def _ratio(numerator: np.ndarray, denominator: np.ndarray) -> np.ndarray:
 def score_samples(forecasts: pd.DataFrame, model: str, scale: pd.Series, draws: Resampling) -> dict:
     """Return metric -> scores of `model` in each sample of `draws` (row 0: the data as they are).
 
-    poisson_deviance, rmsse (scaled by each series' own naive error, Hyndman and Koehler 2006), bias (forecast
-    over actual - 1), mae and rmse (units), r2, wmape (absolute errors over units sold), mape_sold (mean
-    absolute percentage error of the rows that did sell).
+    poisson_deviance, rmsse and rmsse_by_series (scaled by each series' own naive error, Hyndman and Koehler
+    2006), bias (forecast over actual - 1), mae and rmse (units), r2, wmape (absolute errors over units sold),
+    mape_sold (mean absolute percentage error of the rows that did sell).
 
-    `scale` maps series to squared errors of the naive forecast; series without one are left out of rmsse. Its
-    root is taken once, over all rows: taken series by series, as in the M5 competition, it would reward
-    forecasting zero for every series that happens to sell nothing in the test.
+    `scale` maps series to squared errors of the naive forecast; series without one are left out of both. In
+    rmsse the root is taken once, of the mean over all rows. In rmsse_by_series it is taken of each series'
+    mean and the roots are averaged, as in the M5 competition (Makridakis, Spiliotis and Assimakopoulos 2022)
+    but with equal weights; that rewards forecasting zero for every series that sells nothing in the test.
     """
     actual = forecasts["actual"].to_numpy(dtype=float)
     forecast = forecasts[model].to_numpy(dtype=float)
@@ -129,6 +144,7 @@ def score_samples(forecasts: pd.DataFrame, model: str, scale: pd.Series, draws: 
     return {
         "poisson_deviance": _ratio(draws.totals(poisson_deviance(actual, forecast)), rows),
         "rmsse": np.sqrt(_ratio(draws.totals(scaled), draws.totals(scales > 0))),
+        "rmsse_by_series": draws.mean_root(scaled, scales > 0),
         "bias": _ratio(draws.totals(forecast), units) - 1,
         "mae": _ratio(absolute, rows),
         "rmse": np.sqrt(_ratio(squared, rows)),

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
 from matplotlib.axes import Axes
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+from matplotlib.dates import AutoDateLocator, num2date
 
-from smartrocket import figures, forecasting
+from smartrocket import figures, forecasting, wording
 from smartrocket.demand_baselines import Demand
 from smartrocket.demand_distribution import INTERVALS, central_interval, rank_coverage, spread_ranks
 from smartrocket.demand_scores import (
@@ -23,9 +23,11 @@ from smartrocket.demand_scores import (
 from smartrocket.findings import Finding, escape_markdown
 from smartrocket.forecasting import DAY, Chosen, Fold, Panel, Split, Training
 from smartrocket.tables import table
-from smartrocket.wording import joined, number, percent, plural
+from smartrocket.wording import joined, number, plural
 
-MODEL, RIVAL = figures.PALETTE[0], figures.PALETTE[1]
+MODEL, SIMPLE, MARK = figures.PALETTE[0], figures.MUTED, figures.PALETTE[1]
+"""Colours: our models, the simple methods they have to beat, and what a figure points out."""
+
 POPULARITY = ["none", "1 to 3", "4 to 11", "12 or more"]
 POPULARITY_DAYS = 28
 
@@ -35,7 +37,6 @@ TOO_YOUNG = (
 )
 NOTHING_LEARNED = "No model could be trained: the days before the test hold no sale to learn from."
 NOTHING_SOLD = "Nothing was sold in the days this figure would show, so it is left out."
-TOO_FEW = "Too few units were sold in the test weeks to say which forecast is better: the order proves nothing."
 LEFT_OUT = "Left out, since nothing could be forecast here."
 
 NO_SCORES = pd.DataFrame(columns=SCORE_COLUMNS)
@@ -44,29 +45,56 @@ COLUMNS = {
     "poisson_deviance": "Poisson deviance",
     "rmsse": "RMSSE",
     "bias": "bias",
+    "average_precision": "average precision",
+    "wmape": "wMAPE",
+    "mape_sold": "MAPE, sold",
     "mae": "MAE",
     "rmse": "RMSE",
     "r2": "R2",
-    "wmape": "wMAPE",
-    "mape_sold": "MAPE, sold",
-    "average_precision": "average precision",
+    "rmsse_by_series": "RMSSE by item",
 }
-FORMATS = {
-    "Poisson deviance": ".3f",
-    "RMSSE": ".3f",
-    "bias": "+.1%",
-    "MAE": ".3f",
-    "RMSE": ".3f",
-    "R2": ".3f",
-    "wMAPE": ".1%",
-    "MAPE, sold": ".1%",
-    "average precision": ".3f",
+SHARES = ("bias", "wmape", "mape_sold")
+
+# Few columns a table, so that none is cut off in the text column of a page.
+LEADING = {
+    "item": ("poisson_deviance", "rmsse", "bias", "average_precision"),
+    "category": ("poisson_deviance", "rmsse", "bias", "wmape"),
+    "total": ("poisson_deviance", "rmsse", "bias", "wmape"),
 }
+FURTHER = ("mae", "rmse", "r2", "wmape", "mape_sold", "rmsse_by_series")
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Format a share with a true minus sign, and none before a zero: -0.0004 -> "0.0 %"."""
+    return wording.percent(_clean(share, digits + 2), digits).replace("-", "−")
+
+
+def _clean(value: float, digits: int) -> float:
+    return round(float(value), digits) + 0.0
 
 
 def day(date: pd.Timestamp) -> str:
     """Write a date: 2015-09-03 -> "3 September 2015"."""
     return f"{date.day} {date:%B %Y}"
+
+
+def tested_days(split: Split) -> str:
+    """Write the first and the last day that the test forecasts."""
+    return f"{day(split.test_origins[0] + DAY)} to {day(split.test_origins[-1] + split.horizon * DAY)}"
+
+
+def find_shortage(known: pd.DataFrame, split: Split | None, smallest: int) -> Finding | None:
+    """Return why forecasts are not compared where the test holds too few units.
+
+    None where it holds enough, and where there is no test at all: other findings say that.
+    """
+    units = float(known["actual"].sum())
+    if split is None or units >= smallest:
+        return None
+    return Finding(
+        f"The test weeks hold {plural(round(units), 'unit')} of known items ({number(smallest)} are needed), so "
+        "this report does not compare forecasts."
+    )
 
 
 def describe_demand(panel: Panel, split: Split | None) -> Finding:
@@ -99,7 +127,11 @@ def describe_demand(panel: Panel, split: Split | None) -> Finding:
 def _date_axis(ax: Axes) -> None:
     locator = AutoDateLocator(maxticks=7)
     ax.xaxis.set_major_locator(locator)
-    ax.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+    first, last = ax.get_xlim()
+    several_years = last - first > 500
+    ax.xaxis.set_major_formatter(
+        lambda place, _: f"{num2date(place):%b %Y}" if several_years else f"{num2date(place).day} {num2date(place):%b}"
+    )
 
 
 def _span(ax: Axes, row: float, first: pd.Timestamp, last: pd.Timestamp, colour: str, label: str) -> None:
@@ -125,9 +157,9 @@ def show_split(panel: Panel, split: Split | None) -> Finding:
     above.plot(daily.index, daily.to_numpy(), color=figures.MUTED, linewidth=1.2)
     above.set(ylabel="units a day", ylim=(0, None))
     _fold_row(below, 1, split.fold, split.horizon, "stop")
-    below.plot(split.test_origins, np.zeros(len(split.test_origins)), "o", color=RIVAL)
+    below.plot(split.test_origins, np.zeros(len(split.test_origins)), "o", color=MARK)
     for origin in split.test_origins:
-        below.plot([origin, origin + split.horizon * DAY], [0, 0], color=RIVAL, linewidth=5, alpha=0.5)
+        below.plot([origin, origin + split.horizon * DAY], [0, 0], color=MARK, linewidth=5, alpha=0.5)
     below.set(yticks=[0, 1], yticklabels=["test", "training"], ylim=(-0.6, 1.6))
     below.grid(visible=False)
     for ax in (above, below):
@@ -138,7 +170,8 @@ def show_split(panel: Panel, split: Split | None) -> Finding:
         "by those "
         f"from {day(split.fold.check_first)} to {day(split.fold.check_last)}. The test has "
         f"{plural(len(split.test_origins), 'origin')}, from {day(split.test_origins[0])} to "
-        f"{day(split.test_origins[-1])}; the grey gaps of {split.horizon} days keep every sale on one side.",
+        f"{day(split.test_origins[-1])}, and forecasts the days {tested_days(split)}; the grey gaps of "
+        f"{split.horizon} days keep every sale on one side.",
         figure=fig,
         caption="Above: the shop's units a day. Below: origins learned from (blue), gaps (grey), origins "
         "for early "
@@ -156,7 +189,7 @@ def show_folds(split: Split | None, folds: Sequence[Fold]) -> Finding:
     for row, fold in enumerate(reversed(folds), start=1):
         _fold_row(ax, row, fold, split.horizon, "score")
     last = split.test_origins[-1] + split.horizon * DAY
-    _span(ax, 0, split.test_origins[0] + DAY, last, RIVAL, "test")
+    _span(ax, 0, split.test_origins[0] + DAY, last, MARK, "test")
     names = ["test", *(f"fold {number_}" for number_ in range(len(folds), 0, -1))]
     ax.set(yticks=range(len(names)), yticklabels=names)
     ax.grid(visible=False)
@@ -164,7 +197,8 @@ def show_folds(split: Split | None, folds: Sequence[Fold]) -> Finding:
     return Finding(
         reading=f"Every setting is scored on {plural(len(folds), 'fold')}; the last day that any of them "
         "looks at is "
-        f"{day(folds[-1].check_last + split.horizon * DAY)}, and the first day of the test comes after it.",
+        f"{day(folds[-1].check_last + split.horizon * DAY)}, and the test begins on "
+        f"{day(split.test_origins[0] + DAY)}.",
         figure=fig,
         caption="The folds of the search: origins learned from (blue), gaps (grey), origins scored (green). "
         "The test weeks (orange) are not looked at.",
@@ -172,16 +206,16 @@ def show_folds(split: Split | None, folds: Sequence[Fold]) -> Finding:
     )
 
 
-def show_learning(training: Training | None) -> Finding:
-    """Show the deviance after each tree and where training stopped."""
-    if training is None or "check" not in training.curve:
+def show_learning(training: Training | None, split: Split | None, stride: int) -> Finding:
+    """Show the deviance after each tree, where training stopped, and what the final model learns from."""
+    if training is None or split is None or "check" not in training.curve:
         return Finding(NOTHING_LEARNED)
     fig, ax = figures.canvas(8, 3)
     for name, colour in (("training", figures.MUTED), ("check", MODEL)):
         curve = training.curve[name]
         ax.plot(np.arange(1, len(curve) + 1), curve, color=colour, label=name)
     best = training.curve["check"][training.trees - 1]
-    ax.plot(training.trees, best, "o", color=RIVAL)
+    ax.plot(training.trees, best, "o", color=MARK)
     ax.set(xlabel="trees", ylabel="mean Poisson deviance")
     ax.legend()
     kept = f"The check rows are served best by {plural(training.trees, 'tree')} (deviance {best:.3f})"
@@ -189,8 +223,10 @@ def show_learning(training: Training | None) -> Finding:
         reading = f"{kept}; further trees learn the training days by heart and nothing that lasts."
     else:
         reading = f"{kept}, all that the profile allows: more might do better still."
+    often = {1: "every day", 2: "every second day"}.get(stride, f"one day in {stride}")
     return Finding(
-        reading=reading,
+        reading=f"{reading} The final model has as many trees and learns from the origins of {often} up to "
+        f"{day(split.learn_last)}, the last one whose {split.horizon} days end before the test.",
         figure=fig,
         caption="Mean Poisson deviance after each tree, on the days learned from and on the check days; "
         "the dot marks the number of trees that is kept.",
@@ -198,49 +234,58 @@ def show_learning(training: Training | None) -> Finding:
     )
 
 
-def score_table(levels: Mapping[str, pd.DataFrame], level: str) -> HTML | Markdown:
-    """Return the table of all models' scores at one level, smallest Poisson deviance first, or why not."""
+def score_table(
+    levels: Mapping[str, pd.DataFrame], level: str, metrics: Sequence[str] | None = None
+) -> HTML | Markdown:
+    """Return the table of all models' scores at one level, smallest Poisson deviance first, or why not.
+
+    `metrics` are the columns, those of `LEADING` where they are not named.
+    """
     if level not in levels:
         return Markdown(LEFT_OUT if not levels else "This shop's items have no categories: level left out.")
     scores = levels[level]
     wide = scores.pivot(index="model", columns="metric", values="value").reindex(columns=list(COLUMNS))
     wide = wide.apply(pd.to_numeric).sort_values("poisson_deviance", kind="stable")
-    if level != "item":
-        wide = wide.drop(columns=["average_precision", "mape_sold"])
+    wide = wide[list(metrics or LEADING[level])].round(3) + 0.0
     shown = wide.dropna(axis="columns", how="all").rename(columns=COLUMNS).reset_index(names="model")
+    forms = {COLUMNS[name]: "+.1%" if name == "bias" else ",.1%" if name in SHARES else ",.3f" for name in wide}
     return table(
         shown,
-        caption=f"Scores in the test weeks at the level {level}, smallest Poisson deviance first.",
-        formats={name: form for name, form in FORMATS.items() if name in shown},
+        caption=f"Scores in the test weeks, level: {level}. Smallest Poisson deviance first.",
+        formats={name: form for name, form in forms.items() if name in shown},
         highlight=shown["model"].iloc[0],
     )
 
 
 def skill_table(levels: Mapping[str, pd.DataFrame], models: Sequence[str], rival: str) -> HTML | Markdown:
     """Return the table of the models' advantage over `rival` at every level, with intervals."""
-    rows = [
-        {
-            "model": model,
-            "level": level,
-            "score": COLUMNS[metric],
-            **score_of(scores, model, f"{metric}_skill"),
-        }
-        for level, scores in levels.items()
-        for metric in SKILLS
+    rows = []
+    for level, scores in levels.items():
+        for metric in SKILLS:
+            for model in models:
+                skill = score_of(scores, model, f"{metric}_skill")
+                given = skill["low"] is not None
+                interval = f"{percent(skill['low'])} to {percent(skill['high'])}" if given else "–"
+                advantage = "–" if skill["value"] is None else percent(skill["value"])
+                rows.append([model, level, COLUMNS[metric], advantage, interval])
+    if not rows:
+        return Markdown(LEFT_OUT)
+    return table(
+        pd.DataFrame(rows, columns=["model", "level", "score", "advantage", "95 % interval"]),
+        caption=f"Advantage over {rival}: the part of its score that is saved; negative where {rival} is better. "
+        "An interval stands where there are enough series for one.",
+    )
+
+
+def judge_sums(levels: Mapping[str, pd.DataFrame], models: Sequence[str], baselines: Sequence[str]) -> Finding:
+    """Say for categories and for the whole shop what `models` add to the baselines."""
+    parts = [
+        f"{heading}: {verdict(levels[level], model, baselines)}"
+        for level, heading in (("category", "Categories"), ("total", "The whole shop"))
+        if level in levels
         for model in models
     ]
-    shown = pd.DataFrame(rows)
-    if shown.empty:
-        return Markdown(LEFT_OUT)
-    shown = shown.rename(columns={"value": "advantage"})
-    shown[["advantage", "low", "high"]] = shown[["advantage", "low", "high"]].apply(pd.to_numeric)
-    return table(
-        shown,
-        caption=f"Advantage over {rival}: the part of its score that is saved, with 95 % intervals where "
-        "there "
-        "are enough series for one.",
-        formats=dict.fromkeys(["advantage", "low", "high"], "+.1%"),
-    )
+    return Finding(" ".join(parts) or LEFT_OUT)
 
 
 def origin_table(known: pd.DataFrame, models: Sequence[str]) -> HTML | Markdown:
@@ -249,20 +294,16 @@ def origin_table(known: pd.DataFrame, models: Sequence[str]) -> HTML | Markdown:
         return Markdown(LEFT_OUT)
     actual = known["actual"].to_numpy()
     losses = {name: poisson_deviance(actual, known[name].to_numpy()) for name in models if name in known}
-    frame = pd.DataFrame({"origin": known["origin"].dt.strftime("%Y-%m-%d"), "units sold": actual, **losses})
+    frame = pd.DataFrame({"origin": known["origin"].to_numpy(), "units sold": actual, **losses})
     grouped = frame.groupby("origin")
     shown = pd.concat([grouped["units sold"].sum(), grouped[list(losses)].mean()], axis=1).reset_index()
+    shown["origin"] = [day(origin) for origin in shown["origin"]]
     formats = {"units sold": ",.0f", **dict.fromkeys(losses, ".3f")}
     return table(shown, caption="Mean Poisson deviance at each origin of the test.", formats=formats)
 
 
-def compare_models(
-    scores: pd.DataFrame, models: Sequence[str], baselines: Sequence[str], enough: bool = True
-) -> Finding:
-    """Show every model's Poisson deviance with its interval, and say what `models` add to the baselines.
-
-    Where there is not `enough` data for a claim, the reading makes none.
-    """
+def compare_models(scores: pd.DataFrame, models: Sequence[str], baselines: Sequence[str]) -> Finding:
+    """Show every model's Poisson deviance of items with its interval, and say what `models` add."""
     rows = scores[scores["metric"] == "poisson_deviance"].dropna(subset=["value"])
     rows = rows.astype({"value": float, "low": float, "high": float}).sort_values("value", ascending=False)
     if rows.empty:
@@ -281,9 +322,10 @@ def compare_models(
     best = rows["model"].iloc[-1]
     reading = " ".join(verdict(scores, model, baselines) for model in models) or NOTHING_LEARNED
     return Finding(
-        reading=reading if enough else TOO_FEW,
+        reading=f"For single items: {reading}" if models else reading,
         figure=fig,
-        caption="Mean Poisson deviance in the test weeks (smaller is better) with 95 % bootstrap intervals.",
+        caption="Mean Poisson deviance of item-weeks in the test (smaller is better) with 95 % bootstrap intervals; "
+        "blue: our models, grey: the simple methods.",
         alt=f"Dot plot of {plural(len(rows), 'model')}; {best} has the smallest deviance, "
         f"{rows['value'].iloc[-1]:.3f}.",
     )
@@ -293,11 +335,11 @@ def verdict(scores: pd.DataFrame, model: str, baselines: Sequence[str], metric: 
     """Say in one sentence whether a model beats the best baseline, as far as the data can tell."""
     skill, rival = score_of(scores, model, f"{metric}_skill"), best_baseline(scores, baselines, metric)
     if skill["value"] is None:
-        return f"{model} cannot be compared here."
+        return f"**{model}** cannot be compared here."
     amount = f"{percent(abs(skill['value']))} {'lower' if skill['value'] >= 0 else 'higher'}"
     start = f"**{model}** has a {COLUMNS[metric]} {amount} than the best baseline, {rival}"
     if skill["low"] is None:
-        return f"{start}; too few series for an interval."
+        return f"{start}; too few series for an interval, so nothing follows from it."
     interval = f"95 % interval of the advantage {percent(skill['low'])} to {percent(skill['high'])}"
     if skill["low"] > 0:
         return f"{start} ({interval}): better beyond chance."
@@ -306,19 +348,15 @@ def verdict(scores: pd.DataFrame, model: str, baselines: Sequence[str], metric: 
     return f"{start} ({interval}): the data cannot tell the two apart."
 
 
-def judge_amount(known: pd.DataFrame, smallest: int) -> Finding:
-    """Say whether the test weeks hold enough units to claim anything."""
-    if known.empty:
+def judge_amount(known: pd.DataFrame, split: Split | None, smallest: int) -> Finding:
+    """Say which days the test forecasts and whether they hold enough units to claim anything."""
+    if split is None:
         return Finding(LEFT_OUT)
-    units = int(known["actual"].sum())
-    counted = f"{plural(units, 'unit')} of {plural(known['series'].nunique(), 'known item')}"
-    if units < smallest:
-        return Finding(
-            f"**Too little data for a claim:** the test weeks hold {counted}, fewer than the {smallest} "
-            "set as the "
-            "least. The scores below show that the method runs; they do not show which forecast is better."
-        )
-    return Finding(f"The test weeks hold {counted}: enough to compare forecasts.")
+    shortage = find_shortage(known, split, smallest)
+    if shortage is not None:
+        return shortage
+    counted = f"{plural(round(known['actual'].sum()), 'unit')} of {plural(known['series'].nunique(), 'known item')}"
+    return Finding(f"The test weeks, {tested_days(split)}, hold {counted}: enough to compare forecasts.")
 
 
 def explain_zero_reward(known: pd.DataFrame) -> Finding:
@@ -333,7 +371,7 @@ def explain_zero_reward(known: pd.DataFrame) -> Finding:
     fig, axes = figures.canvas(8, 2.8, columns=2)
     for ax, curve, name in ((axes[0], wmape, "wMAPE"), (axes[1], deviance, "Poisson deviance")):
         ax.plot(constants, curve, color=MODEL)
-        ax.plot(constants[curve.argmin()], curve.min(), "o", color=RIVAL)
+        ax.plot(constants[curve.argmin()], curve.min(), "o", color=MARK)
         ax.axvline(actual.mean(), color=figures.MUTED, linewidth=1, linestyle=":")
         ax.set(title=name, xlabel="units forecast for every item")
     best = constants[wmape.argmin()]
@@ -360,7 +398,7 @@ def show_importance(booster: lgb.Booster | None, moves: pd.DataFrame | None, cou
     axes[0].barh(gain.index, gain.to_numpy(), color=MODEL)
     axes[0].set(title="share of all gain")
     axes[0].xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    axes[1].barh(shap.index, shap.to_numpy(), color=RIVAL)
+    axes[1].barh(shap.index, shap.to_numpy(), color=MODEL)
     axes[1].set(title="mean |SHAP value|")
     for ax in axes:
         ax.grid(visible=True, axis="x")
@@ -385,12 +423,12 @@ def show_calibration(known: pd.DataFrame, model: str, rival: str | None) -> Find
         return Finding(LEFT_OUT if model not in known else NOTHING_SOLD)
     fig, ax = figures.canvas(5.2, 4.2)
     highest = 0.0
-    for name, colour in ((model, MODEL), (rival, RIVAL)):
+    for name, colour in ((rival, SIMPLE), (model, MODEL)):
         if name is not None:
             means = calibration(known, name)
             ax.plot(means["forecast"], means["actual"], "o-", color=colour, label=name)
             highest = max(highest, means.to_numpy().max())
-    ax.plot([0, highest], [0, highest], color=figures.MUTED, linewidth=1, linestyle=":")
+    ax.plot([0, highest], [0, highest], color=figures.INK, linewidth=1, linestyle=":")
     ax.set(xlabel="mean forecast, units", ylabel="mean sold, units", xlim=(0, None), ylim=(0, None))
     ax.legend()
     top = calibration(known, model).iloc[-1]
@@ -437,7 +475,7 @@ def show_popularity(known: pd.DataFrame, demand: Demand, model: str, rival: str 
     fig, ax = figures.canvas(8, 3)
     place = np.arange(len(means))
     ax.bar(place - 0.2, means[model], 0.38, color=MODEL, label=model)
-    ax.bar(place + 0.2, means[rival], 0.38, color=RIVAL, label=rival)
+    ax.bar(place + 0.2, means[rival], 0.38, color=SIMPLE, label=rival)
     names = [f"{name}\n({grouped.size()[name]:,} rows)" for name in means.index]
     ax.set(
         xticks=place,
@@ -469,11 +507,12 @@ def show_total(demand: Demand, split: Split | None, total: pd.DataFrame, model: 
     ends = ends[ends + 1 >= split.horizon]
     weekly = running[ends + 1] - running[ends + 1 - split.horizon]
     fig, ax = figures.canvas(8, 3.2)
-    ax.plot(demand.dates[ends], weekly, "o-", color=figures.MUTED, label="sold")
+    ax.plot(demand.dates[ends], weekly, "o-", color=figures.INK, label="sold")
     shown = [(model, MODEL)] if model in total else []
-    for name, colour in [*shown, (rival, RIVAL)]:
+    for name, colour in [(rival, SIMPLE), *shown]:
         if name is not None:
-            ax.plot(total["origin"] + split.horizon * DAY, total[name], "o-", color=colour, label=name)
+            style = "o-" if name == model else "o--"
+            ax.plot(total["origin"] + split.horizon * DAY, total[name], style, color=colour, label=name)
     ax.axvline(split.test_origins[0], color=figures.MUTED, linewidth=1, linestyle=":")
     ax.set(ylabel=f"units in {split.horizon} days", ylim=(0, None))
     _date_axis(ax)
@@ -508,23 +547,26 @@ def show_trials(trials: pd.DataFrame) -> Finding:
     ax.plot(
         complete["trial"],
         complete["value"].cummin(),
-        color=RIVAL,
+        color=MARK,
         drawstyle="steps-post",
         label="best so far",
     )
     ax.set(xlabel="trial", ylabel="mean Poisson deviance")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.legend()
-    start, best = complete["value"].iloc[0], complete["value"].min()
+    start, best = (f"{value:.4f}" for value in (complete["value"].iloc[0], complete["value"].min()))
     pruned = int((trials["state"] == "pruned").sum())
+    if best == start:
+        outcome = f"none of {plural(len(trials), 'trial')} does better by as much as 0.0001."
+    else:
+        share = percent(1 - complete["value"].min() / complete["value"].iloc[0], 2)
+        outcome = f"the best of {plural(len(trials), 'trial')} scores {best}, {share} lower on the folds."
     return Finding(
-        reading=f"Trial 1 starts from the settings of the first model and scores {start:.4f}; the best of "
-        f"{plural(len(trials), 'trial')} scores {best:.4f}, {percent(1 - best / start, 2)} lower on the "
-        "folds. "
+        reading=f"Trial 1 starts from the settings of the first model and scores {start}; {outcome} "
         f"{plural(pruned, 'trial was', 'trials were')} stopped early as hopeless.",
         figure=fig,
         caption="Mean Poisson deviance over the folds of each finished trial; smaller is better.",
-        alt=f"Scatter of trials; the best value falls from {start:.4f} to {best:.4f}.",
+        alt=f"Scatter of trials; trial 1 scores {start}, the best {best}.",
     )
 
 
@@ -532,10 +574,12 @@ def settings_table(baseline: Mapping[str, object], chosen: Chosen | None, names:
     """Return the table of the first model's settings beside the chosen ones."""
     if chosen is None:
         return Markdown(LEFT_OUT)
+    used = dict(chosen.parameters)
+    if used.get("objective") != "tweedie":
+        used.pop("tweedie_variance_power", None)
     rows = [
-        {"setting": name, "first model": _short(baseline["boosting"].get(name)), "chosen": _short(value)}
+        {"setting": name, "first model": _short(baseline["boosting"].get(name)), "chosen": _short(used.get(name))}
         for name in names
-        for value in [chosen.parameters[name]]
     ]
     rows.append({"setting": "trees", "first model": _short(baseline["trees"]), "chosen": _short(chosen.trees)})
     return table(pd.DataFrame(rows), caption="Settings of the first model and those the search chose.")
@@ -545,17 +589,15 @@ def _short(value: object) -> str | None:
     return f"{value:.4g}" if isinstance(value, float) else None if value is None else str(value)
 
 
-def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str, enough: bool) -> Finding:
+def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str) -> Finding:
     """Say what tuning bought in the test weeks, as far as the data can tell."""
     if scores is None or scores.empty:
         return Finding(LEFT_OUT)
-    if not enough:
-        return Finding(TOO_FEW)
     gain = score_of(scores, tuned, "poisson_deviance_skill")
     if gain["value"] is None:
         return Finding("The two models cannot be compared here: nothing was sold in the test weeks.")
     size = f"{percent(abs(gain['value']))} {'lower' if gain['value'] >= 0 else 'higher'}"
-    start = f"In the test weeks the Poisson deviance of {tuned} is {size} than that of {first}"
+    start = f"In the test weeks the Poisson deviance of single items by {tuned} is {size} than by {first}"
     if gain["low"] is None:
         return Finding(f"{start}; too few items for an interval, so nothing follows from it.")
     interval = f" (95 % interval of the gain {percent(gain['low'])} to {percent(gain['high'])}). "
@@ -566,10 +608,13 @@ def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str, enough: bo
     return Finding(start + interval + "**Tuning bought nothing that can be told from chance.**")
 
 
-def show_parameter_importance(shares: pd.DataFrame) -> Finding:
-    """Show which settings mattered in the search."""
+def show_parameter_importance(shares: pd.DataFrame, trials: pd.DataFrame) -> Finding:
+    """Show which settings mattered in the search, where any did."""
     if shares.empty:
         return Finding("Too few finished trials to say which setting mattered.")
+    values = trials.loc[trials["state"] == "complete", "value"]
+    if f"{values.iloc[0]:.4f}" == f"{values.min():.4f}":
+        return Finding("No trial does visibly better than the first one, so no setting is said to matter.")
     ordered = shares[::-1]
     fig, ax = figures.canvas(8, 0.8 + 0.28 * len(ordered))
     ax.barh(ordered["parameter"], ordered["importance"], color=MODEL)
@@ -649,27 +694,29 @@ def show_coverage(measured: pd.DataFrame) -> Finding:
 
 
 def show_next_week(forecasts: pd.DataFrame, count: int = 15) -> Finding:
-    """Show the items with the highest forecasts for the days after the log's end, with 80 % intervals."""
+    """Show the items with the highest forecasts for the days after the last whole day, with 80 % intervals."""
     top = forecasts.sort_values(["forecast", "itemid"], ascending=[False, True]).head(count)[::-1]
     if top.empty:
         return Finding(LEFT_OUT)
+    first, last, best = day(top["first_date"].iloc[0]), day(top["last_date"].iloc[0]), top.iloc[-1]
+    if best["forecast"] < 0.05:
+        return Finding(f"From {first} to {last} no item is expected to sell as much as 0.05 units.")
     fig, ax = figures.canvas(8, 0.8 + 0.27 * len(top))
     names = top["itemid"].astype(str)
     ax.hlines(names, top["low_80"], top["high_80"], color=MODEL, linewidth=4, alpha=0.4)
     ax.plot(top["forecast"], names, "o", color=MODEL)
     ax.set(
-        xlabel=f"units from {day(top['first_date'].iloc[0])} to {day(top['last_date'].iloc[0])}",
+        xlabel=f"units from {first} to {last}",
         ylabel="item",
     )
     ax.grid(visible=True, axis="x")
     ax.grid(visible=False, axis="y")
-    best = top.iloc[-1]
     return Finding(
-        reading=f"The forecasts of {plural(len(forecasts), 'item')} add up to "
-        f"{plural(round(forecasts['forecast'].sum()), 'unit')}. "
-        f"Item {escape_markdown(best['itemid'])} leads with {best['forecast']:.1f} units, in four weeks of "
-        "five "
-        f"between {best['low_80']} and {best['high_80']}.",
+        reading=f"From {first} to {last}, the days after the last whole day of the log, "
+        f"{plural(len(forecasts), 'item')} are expected to sell "
+        f"{plural(round(forecasts['forecast'].sum()), 'unit')} together. "
+        f"Item {escape_markdown(best['itemid'])} leads with {best['forecast']:.1f} units, and between "
+        f"{best['low_80']} and {best['high_80']} in at least four weeks of five, if the distribution is right.",
         figure=fig,
         caption="Forecasts (dots) and 80 % intervals (bars) of the items with the highest forecasts.",
         alt=f"Dot plot of the items with the highest forecasts; the first expects {best['forecast']:.1f} units.",

@@ -32,6 +32,9 @@ from smartrocket.workspace import Workspace
 SHORTEST_TRAINING = 14
 """Fewer days of origins than this are not worth training on."""
 
+NO_CATEGORY = -1
+"""Stands for the category of items that the log had not yet described."""
+
 DAY = pd.Timedelta(days=1)
 PANEL_COLUMNS = ("itemid", "date", "sales", "age_days", "target")
 
@@ -307,10 +310,10 @@ def save_model(booster: lgb.Booster, workspace: Workspace, relative: str) -> int
 
 
 def categories_at(history: pd.DataFrame, items: np.ndarray, origins: Sequence[pd.Timestamp]) -> pd.DataFrame:
-    """Return itemid, origin, categoryid as known at the end of each origin day.
+    """Return itemid, origin, categoryid as known at the end of each origin day, a row an item and origin.
 
-    `history` has itemid, categoryid, valid_from. An item whose first known category is later than the origin
-    gets that one: the shop knew it, only the log did not. Items without any category are left out.
+    `history` has itemid, categoryid, valid_from. Items without a known category by then are in `NO_CATEGORY`.
+    A shop that knows no category at all gets no row.
     """
     columns = ["itemid", "origin", "categoryid"]
     if history.empty or not len(origins):
@@ -318,12 +321,10 @@ def categories_at(history: pd.DataFrame, items: np.ndarray, origins: Sequence[pd
     history = history[["itemid", "categoryid", "valid_from"]].dropna(subset=["categoryid"])
     history = history.assign(valid_from=history["valid_from"].astype("datetime64[ns]"))
     history = history.sort_values(["valid_from", "itemid", "categoryid"], kind="stable")
-    first = history.drop_duplicates("itemid").set_index("itemid")["categoryid"]
     grid = pd.MultiIndex.from_product([origins, items], names=["origin", "itemid"]).to_frame(index=False)
     grid = grid.assign(end=(grid["origin"] + DAY).astype("datetime64[ns]")).sort_values("end", kind="stable")
     merged = pd.merge_asof(grid, history, left_on="end", right_on="valid_from", by="itemid", allow_exact_matches=False)
-    merged["categoryid"] = merged["categoryid"].fillna(merged["itemid"].map(first))
-    return merged.dropna(subset=["categoryid"])[columns].astype({"categoryid": "int64"})
+    return merged[columns].fillna({"categoryid": NO_CATEGORY}).astype({"categoryid": "int64"})
 
 
 def forecast_table(
@@ -508,7 +509,7 @@ def estimate_dispersion(panel: Panel, search: Search, chosen: Chosen | None) -> 
 
 
 def forecast_next(panel: Panel, booster: lgb.Booster | None, dispersion: float | None) -> pd.DataFrame:
-    """Forecast the days after the log's end for every item of the panel.
+    """Forecast the days after the last whole day of the log for every item of the panel.
 
     Returns itemid, origin, first_date, last_date, forecast (expected units), sells (probability of any sale)
     and, for each of `INTERVALS`, low_<percent> and high_<percent> (units); no rows without a model.

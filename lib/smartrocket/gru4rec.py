@@ -22,7 +22,7 @@ from torch import Tensor
 
 from smartrocket.errors import InputError
 from smartrocket.files import read_json, remove, replacing
-from smartrocket.ranking import Sessions
+from smartrocket.ranking import Sessions, drop_current, repeats_in_a_row
 
 LOSSES = ("cross-entropy", "bpr-max")
 
@@ -106,6 +106,7 @@ class GRU4Rec:
         self.seed = seed
         self.device = torch.device(device)
         self.item_count = 0
+        self.repeats = True
         self.losses: list[float] = []
         self.parameters: dict[str, Parameter] = {}
 
@@ -125,6 +126,7 @@ class GRU4Rec:
         data is ignored. `after_epoch(epoch, loss)` is called with epochs counted from 1.
         """
         self.item_count = item_count
+        self.repeats = repeats_in_a_row(sessions)
         self._initialise()
         self.losses = []
         key = self._key(sessions)
@@ -256,14 +258,19 @@ class GRU4Rec:
 
     @torch.no_grad()
     def score(self, prefixes: Sessions) -> np.ndarray:
-        """Return a score of every item as the next click, shape (prefixes, items)."""
+        """Return a score of every item as the next click, shape (prefixes, items).
+
+        Where the training sessions hardly ever hold an item twice in a row, the last item of a prefix is
+        scored lowest, as the models without a network do.
+        """
         bias, items = self.parameters["bias"].weight, self.parameters["items"].weight
-        return torch.addmm(bias, self.states(prefixes), items.T).cpu().numpy()
+        scores = torch.addmm(bias, self.states(prefixes), items.T).cpu().numpy()
+        return drop_current(scores, prefixes, self.repeats)
 
     # ------------------------------------------------------------------ files
 
     def save(self, folder: Path, item_ids: np.ndarray) -> None:
-        """Write `weights.safetensors` and `config.json` (settings, seed, losses, item ids) to a folder."""
+        """Write `weights.safetensors` and `config.json` (settings, seed, losses, repeats, item ids) to a folder."""
         with replacing(folder) as temporary:
             temporary.mkdir(parents=True)
             weights = {name: value.weight.cpu().contiguous() for name, value in self.parameters.items()}
@@ -272,6 +279,7 @@ class GRU4Rec:
                 "settings": asdict(self.settings),
                 "seed": self.seed,
                 "losses": self.losses,
+                "repeats": self.repeats,
                 "item_ids": [int(item) for item in item_ids],
             }
             (temporary / "config.json").write_text(json.dumps(config) + "\n", encoding="utf-8")
@@ -282,7 +290,7 @@ class GRU4Rec:
         config = read_json(folder / "config.json")
         model = cls(Settings(**config["settings"]), config["seed"], device)
         item_ids = np.array(config["item_ids"], dtype=np.int64)
-        model.item_count, model.losses = len(item_ids), config["losses"]
+        model.item_count, model.losses, model.repeats = len(item_ids), config["losses"], config["repeats"]
         weights = load_file(folder / "weights.safetensors", device=device)
         model.parameters = {name: Parameter(weight) for name, weight in weights.items()}
         return model, item_ids

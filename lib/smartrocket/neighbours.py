@@ -5,17 +5,16 @@ in Python. Each `fit`s training sessions and `score`s every item for every prefi
 is one the model has nothing to say about.
 
 Where training sessions hardly ever hold an item twice in a row (the headline protocol drops such
-repeats), the item on the screen is not the next click, and every model here scores it 0.
+repeats), the item on the screen is not the next click, and every model, the network too, scores it
+lowest.
 """
 
 import numpy as np
 from scipy import sparse
 
-from smartrocket.ranking import Recommender, Sessions
+from smartrocket.ranking import Recommender, Sessions, drop_current, repeats_in_a_row
 
 DAY = 86_400.0
-# Below this share of clicks that repeat the one before, the current item is not worth a place in a list.
-RARE_REPEATS = 0.05
 
 
 class Popularity:
@@ -121,9 +120,9 @@ class SequentialRules:
 class SessionNeighbours:
     """Finds training sessions like the present one and ranks what they hold.
 
-    One model for two of the literature. Vector multiplication session kNN (VS-kNN, Ludewig and Jannach
-    2018): later clicks of the present session count more. STAN (Garg et al., SIGIR 2019) adds that
-    recent training sessions count more and that within a neighbour the items near the shared click do.
+    Adapted from two models of the literature, see `vsknn` and `stan`: later clicks of the present session
+    count more; where asked for, so do recent training sessions and, within a neighbour, the items near
+    the click that it shares with the present session.
 
     neighbours: sessions that vote. sample: latest candidate sessions of each item that are compared.
     click_decay: clicks after which a click of the present session counts 1/e (None: linear, VS-kNN).
@@ -237,7 +236,12 @@ class SessionNeighbours:
 
 
 def vsknn(neighbours: int = 200, sample: int = 1000) -> SessionNeighbours:
-    """Return VS-kNN: similarity by linearly fading clicks, every item of a neighbour votes alike."""
+    """Return a model adapted from VS-kNN (vector multiplication session kNN, Ludewig and Jannach 2018).
+
+    As there, the clicks of the present session fade linearly and rare items are favoured. Unlike there,
+    similarity is divided by the root of a neighbour's length, and all items of a neighbour vote alike:
+    votes do not fade with the place of the latest shared click.
+    """
     return SessionNeighbours(neighbours, sample, rarity=1.0)
 
 
@@ -248,22 +252,15 @@ def stan(
     day_decay: float = 100.0,
     gap_decay: float = 1 / 0.4525,
 ) -> SessionNeighbours:
-    """Return STAN with the parameters published for RetailRocket as defaults."""
+    """Return a model adapted from STAN (sequence and time aware neighbourhood, Garg et al., SIGIR 2019).
+
+    Its three factors are there: the clicks of the present session fade with their age, training sessions
+    with theirs, and a neighbour's items with their distance from the shared click. Ours are exponentials
+    of the age in clicks, of the age in days and of the distance in clicks between the first occurrences;
+    the shared click is the present session's latest that the neighbour holds, and candidates are the
+    latest `sample` sessions of each item. The defaults are settings of this project, not published ones.
+    """
     return SessionNeighbours(neighbours, sample, click_decay, day_decay, gap_decay)
-
-
-def repeats_in_a_row(sessions: Sessions) -> bool:
-    """Return whether a noteworthy share of clicks repeats the click before it."""
-    same_session = np.diff(sessions.owners) == 0
-    repeated = np.diff(sessions.items)[same_session] == 0
-    return bool(len(repeated)) and float(repeated.mean()) >= RARE_REPEATS
-
-
-def drop_current(scores: np.ndarray, prefixes: Sessions, repeats: bool) -> np.ndarray:
-    """Score each prefix's last item 0 (in place) unless items repeat in a row; returns the scores."""
-    if not repeats:
-        scores[np.arange(len(prefixes)), prefixes.items[prefixes.offsets[1:] - 1]] = 0
-    return scores
 
 
 def simple_models(recent_days: float) -> dict[str, Recommender]:

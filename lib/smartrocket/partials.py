@@ -8,7 +8,19 @@ from collections.abc import Callable
 import pandas as pd
 
 from smartrocket.findings import escape_markdown
-from smartrocket.summary import METRICS, QUESTIONS, Question, Run, Score, judge
+from smartrocket.summary import (
+    METRICS,
+    QUESTIONS,
+    Question,
+    Run,
+    Score,
+    count_test,
+    describe_levels,
+    explain_shortage,
+    find_lead,
+    judge,
+    write_points,
+)
 from smartrocket.tables import table
 from smartrocket.wording import joined, number, percent, plural
 
@@ -35,10 +47,12 @@ def write_parts(run: Run, shop: dict, manifests: list[dict]) -> dict[str, str]:
         "shop": write_shop(run, shop),
         "rhythm": write_rhythm(run),
         "attention": write_attention(run),
+        "properties": write_properties(shop),
         "metrics": write_metrics(run),
         "unknowns": write_unknowns(run, shop),
         "forecast_models": write_models(run, "forecast"),
         "recommendation_models": write_models(run, "recommendation"),
+        "session_gap": write_session_gap(manifests),
         "built_from": write_built_from(shop, manifests),
         "provenance_notebooks": write_notebooks(manifests),
         "provenance_inputs": write_inputs(manifests),
@@ -61,7 +75,7 @@ def list_left_out(shop: dict) -> list[str]:
     """Name what the report leaves out because the shop's files do not hold it."""
     left_out = []
     if not shop["has_properties"]:
-        left_out += ["prices", "availability", "categories of items"]
+        left_out += ["prices", "availability", "categories"]
     if not shop["has_category_tree"]:
         left_out.append("category tree")
     return left_out
@@ -77,11 +91,12 @@ def write_banner(shop: dict) -> str:
             "`make report SHOP=folder` builds it for yours."
         )
     else:
-        title = f"This is the report of {html.escape(shop['title'])}"
+        title = f"This is the report of the shop “{html.escape(shop['title'])}”"
         left_out = list_left_out(shop)
-        text = "Every number in it is computed from this shop's log."
+        text = "Every result in it is computed from this shop's log."
         if left_out:
-            text += f" Its files hold no {' and no '.join(left_out)}, so the report leaves out what needs them."
+            lacking = " or ".join(joined(left_out).rsplit(" and ", 1))
+            text += f" Its files hold no {lacking}, so the report leaves out what needs them."
     return f'::: {{.callout-note .banner title="{title}"}}\n\n{text}\n\n:::\n'
 
 
@@ -91,16 +106,49 @@ def write_shop(run: Run, shop: dict) -> str:
     if None in (events, visitors, days):
         return "The size of this log is not known.\n"
     text = (
-        f"The log of {escape_markdown(shop['title'])} has {plural(events, 'row')} "
+        f"The log of {name_shop(shop)} has {plural(events, 'row')} "
         f"of {plural(visitors, 'visitor')} on {plural(days, 'day')}."
     )
     items, sold = run.fact("01_eda", "items"), run.fact("01_eda", "items_sold")
     if None not in (items, sold):
-        text += f" They looked at {plural(items, 'item')}; {number(sold)} of these were sold."
+        text += (
+            f" The log names {plural(items, 'item')}; {number(sold)} of these {'was' if sold == 1 else 'were'} sold."
+        )
     buyers, share = run.fact("01_eda", "buyers"), run.fact("01_eda", "conversion_visitors")
     if None not in (buyers, share):
         text += f" {plural(buyers, 'visitor')} bought something, {percent(share, 2)} of all."
     return f"{text}\n"
+
+
+def name_shop(shop: dict) -> str:
+    """Return the shop's title as it stands in a sentence: a name given by its owner is quoted."""
+    title = escape_markdown(shop["title"])
+    return title if shop["generated"] else f"the shop “{title}”"
+
+
+def write_properties(shop: dict) -> str:
+    """Return the section about the properties of items; empty for a shop without them."""
+    if not shop["has_properties"]:
+        return ""
+    return (
+        "### The properties of the items\n\n"
+        "An item's properties are a history. A row says: from this moment on, this property of this item has "
+        "this value. For the models, the price and the category of an item are looked up "
+        "[as of](/chapters/glossary.qmd#as-of) the moment of an event. To take the first or the last row instead "
+        "would mix up past and future. Notebook 1 only describes: it uses the latest price and category, "
+        "and says so.\n"
+    )
+
+
+def write_session_gap(manifests: list[dict]) -> str:
+    """Return the sentence about the pause that ends a session in this run."""
+    gaps = [manifest["parameters"].get("session_gap_minutes") for manifest in manifests]
+    gap = next((gap for gap in gaps if gap is not None), None)
+    length = "half an hour" if gap is None else plural(gap, "minute")
+    return (
+        f"The events of one visitor without a longer pause. A pause of more than {length} ends a session here; "
+        "where a published protocol asks for another pause, the page says so.\n"
+    )
 
 
 def write_rhythm(run: Run) -> str:
@@ -125,7 +173,9 @@ def write_attention(run: Run) -> str:
         sentences.append(f"{percent(single)} of the [sessions](/chapters/glossary.qmd#session) are a single event.")
     repeats = run.fact("01_eda", "immediate_repeat_share")
     if repeats is not None:
-        sentences.append(f"After a view, {percent(repeats)} of the next views are of the same item again.")
+        sentences.append(
+            f"Of the views that follow another event of the session, {percent(repeats)} are of that event's item."
+        )
     return " ".join(sentences or ["How attention is spread over the items is not known."]) + "\n"
 
 
@@ -178,9 +228,9 @@ def write_metrics(run: Run) -> str:
 
 def forecast_card(run: Run) -> tuple[str, str, str, str]:
     """Return label, value, note and tone of the card about the sales forecast."""
-    label, verdict = "Forecast misfit against the best baseline", judge(run, "forecast")
+    label, verdict = "Poisson deviance against the best baseline", judge(run, "forecast")
     if verdict.outcome == "unknown" or verdict.gain is None:
-        return label, "not known", "too few sales for a comparison", ""
+        return label, "not known", write_shortage(run, "forecast"), ""
     note = f"{verdict.ours.model} against {verdict.baseline.model}"
     if verdict.gain.has_interval:
         note += f"; 95 % interval {signed(-verdict.gain.high)} to {signed(-verdict.gain.low)}"
@@ -197,26 +247,46 @@ def signed(share: float) -> str:
 def recommendation_card(run: Run) -> tuple[str, str, str, str]:
     """Return label, value, note and tone of the card about recommendations."""
     label, verdict = "Next item among 20 suggestions", judge(run, "recommendation")
-    if verdict.ours is None or verdict.baseline is None:
-        return label, "not known", "too few sessions for a test", ""
-    metric, ours, baseline = verdict.metric, verdict.ours, verdict.baseline
-    note = f"{ours.model}; best baseline {metric.write(baseline.value)}"
-    if ours.has_interval:
-        note += f"; 95 % interval {metric.write(ours.low)} to {metric.write(ours.high)}"
     if verdict.outcome == "unknown":
-        note = f"too few sessions for a verdict: {note}"
+        return label, "not known", write_shortage(run, "recommendation"), ""
+    metric, ours, baseline = verdict.metric, verdict.ours, verdict.baseline
+    note = f"{ours.model}; {baseline.model}, the best simple rule, has {metric.write(baseline.value)}"
+    size = write_points(find_lead(verdict), "more" if ours.value >= baseline.value else "fewer")
+    note += f"; {size.replace(' (', ', 95 % interval ').removesuffix(')')}"
+    if verdict.outcome == "same":
+        note = f"within the noise: {note}"
     return label, metric.write(ours.value), note, "good" if verdict.outcome == "better" else ""
+
+
+def write_shortage(run: Run, task: str) -> str:
+    """Return the note of a card without a value: "1 click to predict; more are needed"."""
+    counted = count_test(run, task)
+    missing = "too few sales for a comparison" if task == "forecast" else "too few sessions for a comparison"
+    return missing if counted is None else f"{counted}; more are needed"
 
 
 # ---------------------------------------------------------------- tables of models
 
 
 def write_models(run: Run, task: str) -> str:
-    """Return the tables of all models of a task, one for each level, the level that decides first."""
+    """Return the tables of all models of a task, one for each level, the level that decides first.
+
+    One sentence instead where the test is too small for a comparison.
+    """
+    if not run.is_enough(task):
+        return f"{explain_shortage(run, task)}\n"
     tables = [models_table(run, QUESTIONS[task], level) for level in run.levels(task)]
-    if not any(tables):
-        return "There is too little data in this log to score any model.\n"
-    return "\n".join(raw_html(text) for text in tables if text)
+    reading = (
+        "The best model stands first; the trained ones are in colour, the others are simple "
+        "[baselines](/chapters/glossary.qmd#baseline). The dot is the result, the line its "
+        "[interval](/chapters/glossary.qmd#interval). The dashed upright line marks the strongest baseline.\n"
+    )
+    if task == "forecast":
+        reading += (
+            f"\n{escape_markdown(describe_levels(run))} Whether a lead is more than chance is told by the paired "
+            "comparison in [notebook 5](/analysis/05_forecast_tuning.ipynb), not by whether two lines overlap.\n"
+        )
+    return "\n".join([reading, *(raw_html(text) for text in tables if text)])
 
 
 def models_table(run: Run, question: Question, level: str) -> str:

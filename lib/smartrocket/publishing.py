@@ -15,7 +15,13 @@ from smartrocket.findings import escape_markdown
 from smartrocket.partials import raw_html, write_banner, write_parts
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rendering import render
-from smartrocket.summary import Run, describe_forecast, describe_recommendation, describe_tuning, judge
+from smartrocket.summary import (
+    Run,
+    describe_best,
+    describe_forecast,
+    describe_recommendation,
+    describe_tuning,
+)
 from smartrocket.wording import number, percent
 from smartrocket.workspace import Workspace
 
@@ -161,8 +167,10 @@ def list_variables(run: Run, shop: dict) -> dict[str, dict[str, str]]:
         for notebook, facts in run.facts.items()
     }
     sentences = {
-        "forecast": describe_forecast(judge(run, "forecast")),
-        "recommendation": describe_recommendation(judge(run, "recommendation")),
+        "forecast": describe_forecast(run),
+        "recommendation": describe_recommendation(run),
+        "best_forecast": describe_best(run, "forecast"),
+        "best_recommendation": describe_best(run, "recommendation"),
         "tuning_forecast": describe_tuning(run, "forecast"),
         "tuning_recommendation": describe_tuning(run, "recommendation"),
     }

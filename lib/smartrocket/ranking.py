@@ -1,7 +1,7 @@
 """Sessions as arrays, and the judgement of recommenders: where does the true next item rank?
 
 The protocol is the one of the GRU4Rec papers (arXiv 1511.06939, 1706.03847): after every click of a
-test session the model ranks ALL items of the catalogue, and the item clicked next is looked up in
+test session the model ranks ALL items of the training sequences, and the item clicked next is looked up in
 that ranking. Ties count against the model.
 """
 
@@ -17,6 +17,12 @@ from smartrocket.errors import InputError
 
 LIST_LENGTH = 20
 HIT_LENGTHS = (1, 5, 10, 20)
+# Below this share of clicks that repeat the one before, the current item is not worth a place in a list.
+RARE_REPEATS = 0.05
+# Fewer sessions drawn anew say nothing about how far chance reaches.
+LEAST_SESSIONS = 10
+# In a smaller catalogue a list of 20 is a large part of it, and high hit rates are no surprise.
+LEAST_CATALOGUE = 1000
 METRICS = (*(f"hit_rate@{length}" for length in HIT_LENGTHS), "mrr@20", "ndcg@20")
 
 
@@ -127,6 +133,10 @@ def next_clicks(sessions: Sessions) -> NextClicks:
     return NextClicks(prefixes, targets, session, seen, repeat)
 
 
+Interval = tuple[float, float] | tuple[None, None]
+"""The ends of a 95 % interval, or none where there is too little data for one."""
+
+
 @dataclass(frozen=True)
 class Ranking:
     """Where a model ranked every target (1 is the top), and the items it ever put in its top list."""
@@ -159,9 +169,26 @@ class Ranking:
             chosen = np.ones(len(self.ranks), dtype=bool)
         return {metric: float(self.gains(metric)[chosen].mean()) for metric in METRICS}
 
-    def interval(self, metric: str, seed: int, replicates: int = 500) -> tuple[float, float]:
+    def interval(self, metric: str, seed: int, replicates: int = 500) -> Interval:
         """Return the 95 % bootstrap interval of a metric; see `bootstrap_interval`."""
         return bootstrap_interval(self.gains(metric), self.clicks.session, seed, replicates)
+
+
+def repeats_in_a_row(sessions: Sessions) -> bool:
+    """Return whether a noteworthy share of clicks repeats the click before it."""
+    same_session = np.diff(sessions.owners) == 0
+    repeated = np.diff(sessions.items)[same_session] == 0
+    return bool(len(repeated)) and float(repeated.mean()) >= RARE_REPEATS
+
+
+def drop_current(scores: np.ndarray, prefixes: Sessions, repeats: bool) -> np.ndarray:
+    """Give each prefix's last item the lowest score (in place), at most 0, unless items repeat in a row.
+
+    Returns the scores.
+    """
+    if not repeats and len(prefixes):
+        scores[np.arange(len(prefixes)), prefixes.items[prefixes.offsets[1:] - 1]] = np.minimum(scores.min(axis=1), 0)
+    return scores
 
 
 def rank_targets(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -200,8 +227,10 @@ def evaluate(model: Recommender, clicks: NextClicks, item_count: int, batch: int
     return Ranking(clicks, ranks, np.flatnonzero(recommended), item_count)
 
 
-def bootstrap_interval(gains: np.ndarray, session: np.ndarray, seed: int, replicates: int = 500) -> tuple[float, float]:
+def bootstrap_interval(gains: np.ndarray, session: np.ndarray, seed: int, replicates: int = 500) -> Interval:
     """Return the 95 % percentile interval of the mean gain, drawing whole sessions with replacement.
+
+    There is none, (None, None), with fewer than `LEAST_SESSIONS` sessions.
 
     Clicks of one session depend on each other, so sessions are drawn, not clicks. One seed draws the
     same sessions for every model: the interval of a difference of two models' gains is a paired one.
@@ -209,12 +238,46 @@ def bootstrap_interval(gains: np.ndarray, session: np.ndarray, seed: int, replic
     groups, owners = np.unique(session, return_inverse=True)
     sums = np.bincount(owners, weights=gains, minlength=len(groups))
     counts = np.bincount(owners, minlength=len(groups))
+    if len(groups) < LEAST_SESSIONS:
+        return None, None
     generator = np.random.default_rng(seed)
     means = np.empty(replicates)
     for replicate in range(replicates):
         drawn = generator.integers(0, len(groups), len(groups))
         means[replicate] = sums[drawn].sum() / counts[drawn].sum()
     low, high = np.quantile(means, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def contrast_interval(
+    gains: np.ndarray,
+    session: np.ndarray,
+    before: np.ndarray,
+    after: np.ndarray,
+    seed: int,
+    replicates: int = 500,
+) -> Interval:
+    """Return the 95 % interval of how much the mean gain on `after` exceeds that on `before` (masks).
+
+    Whole sessions are drawn, each with its clicks of both kinds. There is no interval where either kind
+    occurs in fewer than `LEAST_SESSIONS` sessions.
+    """
+    if min(len(np.unique(session[mask])) for mask in (before, after)) < LEAST_SESSIONS:
+        return None, None
+    groups, owners = np.unique(session, return_inverse=True)
+    sums, counts = (
+        np.array([np.bincount(owners[mask], values[mask], len(groups)) for mask in (before, after)])
+        for values in (gains, np.ones(len(gains)))
+    )
+    generator = np.random.default_rng(seed)
+    differences = []
+    for _ in range(replicates):
+        drawn = generator.integers(0, len(groups), len(groups))
+        clicks = counts[:, drawn].sum(axis=1)
+        if clicks.all():
+            first, second = sums[:, drawn].sum(axis=1) / clicks
+            differences.append(second - first)
+    low, high = np.quantile(differences, [0.025, 0.975])
     return float(low), float(high)
 
 
@@ -271,10 +334,13 @@ def plausibility_gates(
     """Check that no model is too good to be true.
 
     Under this protocol a hit rate@20 above the ceiling, or an NDCG@20 that is nearly as large as the
-    hit rate@20 (nearly every hit in first place), has come from leaks wherever it was looked into.
+    hit rate@20 (nearly every hit in first place), is worth suspicion. Rankings of fewer than
+    `LEAST_CATALOGUE` items are not checked: there, a high hit rate is easily come by.
     """
     gates = []
     for model, ranking in rankings.items():
+        if ranking.item_count < LEAST_CATALOGUE:
+            continue
         values = ranking.metrics()
         hit_rate, ndcg = values["hit_rate@20"], values["ndcg@20"]
         ratio = ndcg / hit_rate if hit_rate else 0.0

@@ -12,6 +12,7 @@ from optuna.trial import FrozenTrial, Trial
 from smartrocket.gru4rec import GRU4Rec, Settings
 from smartrocket.ranking import NextClicks, Sessions, evaluate
 from smartrocket.studies import suggest
+from smartrocket.wording import joined, number, plural
 
 METRIC = "mrr@20"
 
@@ -66,6 +67,36 @@ def search_objective(
         return value
 
     return objective
+
+
+def describe_space(space: Mapping[str, Mapping[str, Any]]) -> str:
+    """Say which settings are searched and where: "units (64, 96 or 128) and learning rate (0.03 to 0.2)"."""
+    described = []
+    for name, entry in space.items():
+        if "choices" in entry:
+            *others, last = map(str, entry["choices"])
+            values = f"{', '.join(others)} or {last}" if others else last
+        else:
+            values = f"{entry['low']} to {entry['high']}"
+        described.append(f"{name.replace('_', ' ')} ({values})")
+    return joined(described)
+
+
+def describe_shortcuts(trained: int, sessions: int, judged: int, clicks: int) -> str:
+    """Say what a search leaves out to be quick: of the `sessions` and the validation `clicks` there are."""
+    if not judged:
+        return "There is no validation click to judge a trial by."
+    training = (
+        f"trains on the latest {plural(trained, 'session')} of {number(sessions)}"
+        if trained < sessions
+        else f"trains on all earlier sessions ({number(sessions)})"
+    )
+    judging = (
+        f"is judged by a random draw of {plural(judged, 'click')} from the {number(clicks)} of the validation"
+        if judged < clicks
+        else f"is judged by all clicks to predict of the validation ({number(clicks)})"
+    )
+    return f"Every trial {training} and {judging}."
 
 
 def baseline_trial(settings: Settings, space: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,10 +1,10 @@
 """What the results of a run amount to: the best model, the baseline it must beat, and whether it does."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from smartrocket.wording import number, percent
+from smartrocket.wording import joined, number, percent, plural
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Metric:
     @property
     def heading(self) -> str:
         """The label with a capital, as a table's column or caption begins."""
-        return self.label[0].upper() + self.label[1:]
+        return self.label if self.label[1:2].isupper() else self.label[0].upper() + self.label[1:]
 
 
 METRICS = {
@@ -42,12 +42,15 @@ METRICS = {
 """The metrics that the report's tables may show."""
 
 
+BLENDED = " with "
+
+
 @dataclass(frozen=True)
 class Question:
     """What a task is judged by: one metric at one level. Our models are known by their name.
 
-    The fact `enough` of `notebook` is false where the test is too small for a claim. `columns` are the metrics
-    of the table, `columns_elsewhere` those at other levels.
+    The fact `enough` of `notebook` is false where the test is too small for a claim; the fact `size` counts
+    what it holds. `columns` are the metrics of the table, `columns_elsewhere` those at other levels.
     """
 
     task: str
@@ -56,12 +59,17 @@ class Question:
     ours: str
     notebook: str
     enough: str
+    size: str
     columns: tuple[str, ...]
     columns_elsewhere: tuple[str, ...]
 
     def is_ours(self, model: str) -> bool:
-        """Whether a model is one that was trained here, not a simple rule."""
+        """Whether a model was trained here, alone or in a blend, and is not a simple rule."""
         return model.startswith(self.ours)
+
+    def is_blend(self, model: str) -> bool:
+        """Whether a model is one of ours put together with a simple rule, such as "GRU4Rec tuned with STAN"."""
+        return self.is_ours(model) and BLENDED in model
 
 
 QUESTIONS = {
@@ -72,6 +80,7 @@ QUESTIONS = {
         ours="LightGBM",
         notebook="05_forecast_tuning",
         enough="enough_test_units",
+        size="test_units",
         columns=("poisson_deviance", "rmsse", "average_precision", "bias"),
         # With every item's zeros in it, the wMAPE of items would reward a forecast of zero.
         columns_elsewhere=("poisson_deviance", "rmsse", "wmape", "bias"),
@@ -83,6 +92,7 @@ QUESTIONS = {
         ours="GRU4Rec",
         notebook="07_gru4rec_tuning",
         enough="enough_test_events",
+        size="test_events",
         columns=("hit_rate@20", "mrr@20", "hit_rate@1"),
         columns_elsewhere=("hit_rate@20", "mrr@20", "hit_rate@1"),
     ),
@@ -122,6 +132,12 @@ class Run:
         """Return the value of a fact, None where the run has not found it."""
         return self.facts.get(notebook, {}).get(name, {}).get("value")
 
+    def is_enough(self, task: str) -> bool:
+        """Whether a task was scored, on a test that the run does not call too small for a claim."""
+        question = QUESTIONS[task]
+        scored = any(name == task for name, _, _, _ in self.records)
+        return scored and self.fact(question.notebook, question.enough) is not False
+
     def levels(self, task: str) -> list[str]:
         """Return the levels at which a task was scored, the one that it is judged by first."""
         levels = dict.fromkeys(level for name, level, _, _ in self.records if name == task)
@@ -149,10 +165,10 @@ Outcome = Literal["better", "worse", "same", "unknown"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether the best of our models beats the strongest baseline, on the metric that the task is judged by.
+    """Whether the best of our models beats the strongest simple rule, on the metric that the task is judged by.
 
-    `gain` is how much better ours is, relative to the baseline (0.03 is 3 % better, negative is worse), with
-    the interval of the paired comparison where the run has one.
+    `gain` is how much better ours is, relative to the rule (0.03 is 3 % better, negative is worse), with the
+    interval of the paired comparison where the run has one. An unknown outcome comes without any score.
     """
 
     outcome: Outcome
@@ -163,7 +179,7 @@ class Verdict:
 
 
 def judge(run: Run, task: str) -> Verdict:
-    """Compare the best of our models with the strongest baseline.
+    """Compare the best of our models with the strongest simple rule.
 
     The interval of the paired gain (`<metric>_skill`) decides where the run has one, else whether the two
     models' own intervals overlap, which is the more cautious question. Without intervals, or where the run
@@ -171,22 +187,23 @@ def judge(run: Run, task: str) -> Verdict:
     """
     question = QUESTIONS[task]
     metric = METRICS[question.metric]
-    level = next(iter(run.levels(task)), question.level)
+    unknown = Verdict("unknown", metric)
+    if not run.is_enough(task):
+        return unknown
+    level = run.levels(task)[0]
     scores = run.scores(task, level, question.metric)
     ours = next((score for score in scores if question.is_ours(score.model)), None)
     baseline = next((score for score in scores if not question.is_ours(score.model)), None)
     if ours is None or baseline is None:
-        return Verdict("unknown", metric, ours, baseline)
+        return unknown
     gain = run.score(task, level, f"{question.metric}_skill", ours.model)
     if gain is None and baseline.value:
         change = ours.value / baseline.value - 1
         gain = Score(ours.model, -change if metric.lower_is_better else change)
-    if run.fact(question.notebook, question.enough) is False:
-        return Verdict("unknown", metric, ours, baseline, gain)
     if gain is not None and gain.has_interval:
         return Verdict(outcome_of(gain.low, gain.high), metric, ours, baseline, gain)
     if not (ours.has_interval and baseline.has_interval):
-        return Verdict("unknown", metric, ours, baseline, gain)
+        return unknown
     worse, better = (ours, baseline) if metric.lower_is_better else (baseline, ours)
     return Verdict(outcome_of(better.low - worse.high, better.high - worse.low), metric, ours, baseline, gain)
 
@@ -207,16 +224,47 @@ def write_interval(metric: Metric, score: Score) -> str:
 
 def write_gain(gain: Score) -> str:
     """Write the size of a gain or a loss with its interval: "3.4 % (2.8 % to 4.0 %)"."""
-    if not gain.has_interval:
-        return percent(abs(gain.value))
-    ends = sorted(abs(end) for end in (gain.low, gain.high))
-    return f"{percent(abs(gain.value))} ({percent(ends[0])} to {percent(ends[1])})"
+    return write_size(gain, percent)
 
 
-def describe_forecast(verdict: Verdict) -> str:
+def write_size(difference: Score, write: Callable[[float], str]) -> str:
+    """Write a difference without its sign, each number by `write`; an interval around zero keeps its signs."""
+    sign = -1 if difference.value < 0 else 1
+    text = write(abs(difference.value))
+    if not difference.has_interval:
+        return text
+    low, high = sorted(sign * end for end in (difference.low, difference.high))
+    return f"{text} ({write(low)} to {write(high)})".replace("-", "−")
+
+
+def count_test(run: Run, task: str) -> str | None:
+    """Say how much the test of a task holds ("1 click to predict"); None where the run did not count it."""
+    question = QUESTIONS[task]
+    count = run.fact(question.notebook, question.size)
+    if count is None:
+        return None
+    if task == "forecast":
+        return f"{plural(round(count), 'unit')} of known items"
+    return plural(round(count), "click to predict", "clicks to predict")
+
+
+def explain_shortage(run: Run, task: str) -> str:
+    """Say why there is no verdict on a task."""
+    counted = count_test(run, task)
+    if task == "forecast":
+        if counted is None:
+            return "There are too few sales in this log to score a forecast, so this report claims none."
+        return f"The test weeks hold {counted}, too few to compare forecasts."
+    if counted is None:
+        return "There are too few sessions in this log to score recommendations, so this report claims nothing."
+    return f"The test holds {counted}, too few to compare recommenders."
+
+
+def describe_forecast(run: Run) -> str:
     """Say in two or three sentences how well sales of items are forecast, true for any outcome."""
-    if verdict.ours is None or verdict.baseline is None:
-        return "There are too few sales in this log to score a forecast, so this report claims none."
+    verdict = judge(run, "forecast")
+    if verdict.outcome == "unknown":
+        return explain_shortage(run, "forecast")
     ours, baseline, metric = verdict.ours, verdict.baseline, verdict.metric
     facts = (
         f"For single items, {ours.model} has a {metric.label} of {write_interval(metric, ours)}; "
@@ -227,53 +275,151 @@ def describe_forecast(verdict: Verdict) -> str:
         return f"{facts} The model's is {write_gain(verdict.gain)} smaller: it beats every baseline."
     if verdict.outcome == "worse":
         return f"{facts} The model's is {write_gain(verdict.gain)} larger: the baseline is the better choice."
-    if verdict.outcome == "same":
-        return f"{facts} The difference is within the noise: the model has not been shown to be better."
-    return f"{facts} The log has too few sales to tell from this which of the two is better."
+    return f"{facts} The difference is within the noise: the model has not been shown to be better."
 
 
-def describe_recommendation(verdict: Verdict) -> str:
-    """Say in two or three sentences how well the next item is predicted, true for any outcome."""
-    if verdict.ours is None or verdict.baseline is None:
-        return "There are too few sessions in this log to score recommendations, so this report claims nothing."
-    ours, baseline, metric = verdict.ours, verdict.baseline, verdict.metric
-    facts = (
-        f"{ours.model} has the item that a visitor opens next among its first 20 suggestions in "
-        f"{write_interval(metric, ours)} of cases. The strongest baseline, {baseline.model}, "
-        f"has it in {write_interval(metric, baseline)}."
+def describe_levels(run: Run) -> str:
+    """Say at which levels the lead of our best sales forecast over the level's best baseline is shown.
+
+    Empty where there is no verdict.
+    """
+    verdict = judge(run, "forecast")
+    if verdict.outcome == "unknown":
+        return ""
+    names = {"item": "single items", "category": "categories", "total": "the whole shop"}
+    kinds: dict[Outcome, list[str]] = {"better": [], "same": [], "worse": [], "unknown": []}
+    for level in run.levels("forecast"):
+        skill = run.score("forecast", level, f"{QUESTIONS['forecast'].metric}_skill", verdict.ours.model)
+        name = names.get(level, level)
+        if skill is None or not skill.has_interval:
+            kinds["unknown"].append(name)
+        else:
+            interval = f"{percent(skill.low)} to {percent(skill.high)}".replace("-", "−")
+            kinds[outcome_of(skill.low, skill.high)].append(f"{name} (95 % interval of the advantage {interval})")
+    sentences = {
+        "better": "The lead of {model} over the best baseline is shown for {levels}.",
+        "same": "No difference is shown for {levels}.",
+        "worse": "{model} is behind the best baseline for {levels}.",
+        "unknown": "For {levels} there is no interval of the difference, so nothing is claimed.",
+    }
+    return " ".join(
+        sentences[kind].format(model=verdict.ours.model, levels=joined(levels))
+        for kind, levels in kinds.items()
+        if levels
     )
-    points = number(100 * abs(ours.value - baseline.value), 1)
+
+
+def find_lead(verdict: Verdict) -> Score:
+    """Return by how much our best recommender is ahead of the strongest simple one, as a difference of shares.
+
+    The relative gain, whose interval is that of the paired difference, is turned back into that difference.
+    """
+    gain, base = verdict.gain, verdict.baseline.value
+    if gain is None or not gain.has_interval:
+        return Score(verdict.ours.model, verdict.ours.value - base)
+    return Score(gain.model, gain.value * base, gain.low * base, gain.high * base)
+
+
+def write_points(difference: Score, comparison: str = "") -> str:
+    """Write a difference of shares without its sign: "2.7 percentage points more (2.0 to 3.6)".
+
+    `comparison` is the word between the size and its interval.
+    """
+    value, *interval = write_size(difference, lambda share: number(100 * share, 1)).split(" ", 1)
+    return " ".join([value, "percentage points", *filter(None, [comparison]), *interval])
+
+
+def describe_recommendation(run: Run) -> str:
+    """Say in two or three sentences how well the next item is predicted, true for any outcome."""
+    verdict = judge(run, "recommendation")
+    if verdict.outcome == "unknown":
+        return explain_shortage(run, "recommendation")
+    ours, baseline, metric = verdict.ours, verdict.baseline, verdict.metric
+    network, _, partner = ours.model.partition(BLENDED)
+    who = f"The network and {partner} together find" if partner else f"The network, {network}, finds"
+    other = f"{baseline.model} alone" if partner == baseline.model else f"the strongest simple rule, {baseline.model},"
+    facts = (
+        f"{who} the item that a visitor opens next among 20 suggestions in {metric.write(ours.value)} of cases; "
+        f"{other} in {metric.write(baseline.value)}"
+    )
+    lead = find_lead(verdict)
+    endings = {
+        "better": f": {write_points(lead, 'more')}.",
+        "worse": f": {write_points(lead, 'fewer')}, so for this shop {baseline.model} is the better choice.",
+        "same": f". The difference, {write_points(lead)}, is within the noise: {baseline.model} is simpler.",
+    }
+    alone = describe_network(run, network, baseline.model) if partner else ""
+    return f"{facts}{endings[verdict.outcome]}{alone}"
+
+
+def describe_network(run: Run, network: str, rule: str) -> str:
+    """Say how the network of a blend does without it, against the strongest simple rule; empty if not compared."""
+    question, task = QUESTIONS["recommendation"], "recommendation"
+    # The blend of the untuned network goes by its short name.
+    name = f"{network} baseline" if network == question.ours else network
+    level = run.levels(task)[0]
+    score = run.score(task, level, question.metric, name)
+    gain = run.score(task, level, f"{question.metric}_skill", name)
+    if score is None or gain is None or not gain.has_interval:
+        return ""
+    meaning = {
+        "better": f"is better than {rule}",
+        "worse": f"is worse than {rule}",
+        "same": f"has not been shown to differ from {rule}",
+    }
+    value = METRICS[question.metric].write(score.value)
+    return f" The network alone ({value}) {meaning[outcome_of(gain.low, gain.high)]}."
+
+
+def describe_best(run: Run, task: str) -> str:
+    """Say in one or two sentences which model does a task best, and whether that is more than chance."""
+    verdict = judge(run, task)
+    if verdict.outcome == "unknown":
+        return explain_shortage(run, task)
+    ours, baseline, metric = verdict.ours, verdict.baseline, verdict.metric
+    ours_text = f"{ours.model} ({metric.label} {metric.write(ours.value)})"
+    rule_text = f"{baseline.model} ({metric.write(baseline.value)})"
     if verdict.outcome == "better":
-        return f"{facts} The model is {points} percentage points ahead of every baseline."
+        return f"{ours_text} leads. Its lead over the strongest simple rule, {rule_text}, is more than chance."
     if verdict.outcome == "worse":
-        return f"{facts} The baseline is {points} percentage points ahead: for this shop it is the better choice."
-    if verdict.outcome == "same":
-        return f"{facts} The difference is within the noise, so the simpler baseline is the better choice."
-    return f"{facts} The log has too few sessions to tell from this which of the two is better."
+        return f"{rule_text}, a simple rule, leads. It is ahead of {ours_text} by more than chance."
+    return (
+        f"No model is shown to lead. {ours_text} and the strongest simple rule, {rule_text}, differ within the noise."
+    )
 
 
 def describe_tuning(run: Run, task: str) -> str:
     """Say what the search for better settings changed against our untuned model, on the judged metric.
 
     The interval of the paired difference (facts `tuning_gain_low` and `tuning_gain_high`) decides where the
-    run has it, else whether the untuned result lies inside the tuned one's interval.
+    run has it, else whether the untuned result lies inside the tuned one's interval. For recommendations the
+    MRR is told too.
     """
     question, metric = QUESTIONS[task], METRICS[QUESTIONS[task].metric]
-    level = next(iter(run.levels(task)), question.level)
-    tuned, untuned = (
-        run.score(task, level, question.metric, f"{question.ours} {kind}") for kind in ("tuned", "baseline")
-    )
+    too_small = "The test is too small to tell what tuning changes."
+    if not run.is_enough(task):
+        return too_small
+    level = run.levels(task)[0]
+
+    def find_pair(name: str) -> list[Score | None]:
+        return [run.score(task, level, name, f"{question.ours} {kind}") for kind in ("baseline", "tuned")]
+
+    untuned, tuned = find_pair(question.metric)
     if tuned is None or untuned is None:
-        return "Tuning could not be scored on this log."
-    facts = f"Tuning takes the {metric.label} from {metric.write(untuned.value)} to {metric.write(tuned.value)}"
-    if run.fact(question.notebook, question.enough) is False:
-        return f"{facts}. The log is too small to tell whether that is more than chance."
+        return too_small
     ends = [run.fact(question.notebook, f"tuning_gain_{end}") for end in ("low", "high")]
     if None in ends:
         if not tuned.has_interval:
-            return f"{facts}. The log is too small to tell whether that is more than chance."
+            return too_small
         ends = [untuned.value - tuned.high, untuned.value - tuned.low]
         if not metric.lower_is_better:
             ends = [-end for end in reversed(ends)]
     meaning = {"better": "an improvement beyond the noise", "worse": "a loss beyond the noise"}
-    return f"{facts}, {meaning.get(outcome_of(*ends), 'a change within the noise')}."
+    text = (
+        f"Tuning takes the {metric.label} from {metric.write(untuned.value)} to {metric.write(tuned.value)}, "
+        f"{meaning.get(outcome_of(*ends), 'a change within the noise')}."
+    )
+    if task == "recommendation" and None not in (pair := find_pair("mrr@20")):
+        mrr = METRICS["mrr@20"]
+        text += f" The {mrr.label} goes from {mrr.write(pair[0].value)} to {mrr.write(pair[1].value)}."
+    return text
