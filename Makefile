@@ -13,11 +13,11 @@ ifneq ($(CONDA_READY),)
 BIN := $(CONDA_PREFIX)/bin
 READY :=
 else
-BIN := $(CURDIR)/.venv/bin
+BIN := .venv/bin
 READY := .venv/ready
 endif
 PYTHON := $(BIN)/python
-export PATH := $(BIN):$(PATH)
+export PATH := $(if $(filter /%,$(BIN)),,$(CURDIR)/)$(BIN):$(PATH)
 # This folder's library, even where the environment was set up for another copy of the project.
 export PYTHONPATH := $(CURDIR)/lib$(if $(PYTHONPATH),:$(PYTHONPATH))
 SMARTROCKET := $(PYTHON) -m smartrocket
@@ -88,6 +88,9 @@ help: ## list these commands
 	@python3 -m venv .venv || \
 	  { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }
 	@echo "setting up .venv (once, a minute or two)"
+	@# The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --retries 0 --timeout 10 \
+	  --index-url https://download.pytorch.org/whl/cpu $$(grep '^torch==' requirements.lock) 2> /dev/null || true
 	@.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.lock
 	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@command -v quarto > /dev/null || \

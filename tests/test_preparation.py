@@ -117,6 +117,21 @@ def test_a_shop_is_named_after_its_folder_and_described(project, tmp_path):
         assert str(tmp_path) not in path.read_text()
 
 
+def test_the_files_of_a_shop_are_never_generated_over(project, tmp_path):
+    shop = tmp_path / "mine"
+    shop.mkdir()
+    (shop / "events.csv").write_text(EVENTS)
+    with pytest.raises(InputError, match="not both"):
+        prepare("ci", str(shop))
+    (project / "build" / "ci").mkdir(parents=True, exist_ok=True)
+    (project / "build" / "ci" / "raw").symlink_to(shop)
+    prepare("ci")
+    assert (shop / "events.csv").read_text() == EVENTS
+    assert [path.name for path in shop.iterdir()] == ["events.csv"]
+    assert (project / "build" / "ci" / "raw" / "category_tree.csv").exists()
+    assert not (project / "build" / "ci" / "raw").is_symlink()
+
+
 def test_another_shop_takes_the_place_of_the_first(tmp_path):
     folders = [tmp_path / name for name in ("one", "two")]
     for folder in folders:

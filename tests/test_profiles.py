@@ -37,8 +37,16 @@ def test_a_profile_changes_only_what_it_names(write):
     assert changed.forecast_tuning.search_space == usual.forecast_tuning.search_space
 
 
+def test_a_group_of_settings_is_completed_by_the_defaults(write):
+    changed = check_profile(write("04_forecast_lightgbm:\n  boosting: {num_leaves: 7}\n"))
+    usual = check_profile(write(""))
+    assert changed.forecast_baseline.boosting == usual.forecast_baseline.boosting.model_copy(update={"num_leaves": 7})
+
+
 def test_a_search_space_is_replaced_as_a_whole(write):
-    changed = check_profile(write("05_forecast_tuning:\n  search_space: {num_leaves: {low: 2, high: 9}}\n"))
+    changed = check_profile(
+        write("05_forecast_tuning:\n  search_space: {num_leaves: {low: 2, high: 9, integer: true}}\n")
+    )
     assert list(changed.forecast_tuning.search_space) == ["num_leaves"]
 
 
@@ -60,6 +68,16 @@ def test_a_search_space_is_replaced_as_a_whole(write):
         ("02_cleaning: {bot_events_per_day: -4}", ["02_cleaning.bot_events_per_day", "-4"]),
         ("02_cleaning: [1]", ["02_cleaning"]),
         ("05_forecast_tuning: {search_space: {num_leaves: {low: 1, hi: 2}}}", ["search_space.num_leaves", "'hi'"]),
+        ("06_gru4rec_baseline: {network: {units: many}}", ["06_gru4rec_baseline.network.units", "'many'"]),
+        ("06_gru4rec_baseline: {network: {unit: 9}}", ["'unit'", "'units'"]),
+        ("04_forecast_lightgbm: {boosting: {num_leaves: 1.5}}", ["boosting.num_leaves", "1.5"]),
+        ("04_forecast_lightgbm: {boosting: {leaves: 15}}", ["'leaves'", "'num_leaves'"]),
+        ("07_gru4rec_tuning: {search_space: {units: {low: 9, high: 3}}}", ["search_space.units", "must not be above"]),
+        ("07_gru4rec_tuning: {search_space: {units: {choices: []}}}", ["search_space.units"]),
+        ("07_gru4rec_tuning: {search_space: {units: {choices: [a]}}}", ["search_space", "units cannot be 'a'"]),
+        ("07_gru4rec_tuning: {search_space: {units: {low: 1, high: 3}}}", ["units cannot be 1.0", "integer: true"]),
+        ("07_gru4rec_tuning: {search_space: {unit: {choices: [9]}}}", ["'unit'", "'units'"]),
+        ("05_forecast_tuning: {search_space: {lambda_l2: {low: 0, high: 1, log: true}}}", ["lambda_l2", "above 0"]),
         ("just words", ["mine.yaml", "sections"]),
         ("shared: {seed: 1, seed: 2}", ["mine.yaml", "line 1", "'seed' is given twice"]),
         ("shared:\n  seed: [1\n", ["mine.yaml", "line"]),

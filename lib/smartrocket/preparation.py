@@ -5,6 +5,7 @@ Everything here is written only where it changed, so that make sees by the files
 
 import ast
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -30,13 +31,14 @@ def prepare(name: str, shop: str | None = None) -> None:
     profile = load_profile(name)
     build = ROOT / "build" / name
     if shop is not None:
+        check_shop(profile, name, shop)
         link_shop(build, Path(shop))
     if profile.shop.generate is not None:
         generate_once(profile, build)
     title = profile.shop.title or name_shop(build)
     parameters = resolve(profile, name, title)
     raw = RawFiles.describe(parameters["01_eda"]["raw"])
-    if raw.folder == FOLDER:
+    if raw.folder == FOLDER.resolve():
         check_download()
     check_events(raw)
     for notebook, values in parameters.items():
@@ -57,6 +59,16 @@ def prepare(name: str, shop: str | None = None) -> None:
 def dump(value: object) -> str:
     """Return JSON text, the same for equal values."""
     return json.dumps(value, indent=1, sort_keys=True) + "\n"
+
+
+def check_shop(profile: Profile, name: str, shop: str) -> None:
+    """Raise InputError where a shop's folder is given with a profile that has other data of its own."""
+    if name != "own_shop":
+        raise InputError(f"SHOP={shop} goes with profile own_shop, not with {name}: give SHOP or PROFILE, not both.")
+    if profile.shop.generate is not None:
+        raise InputError("params/own_shop.yaml generates a shop (shop: generate): take that out to use SHOP.")
+    if profile.raw.folder is not None:
+        raise InputError(f"params/own_shop.yaml sets raw: folder to {profile.raw.folder!r}: take that out to use SHOP.")
 
 
 def link_shop(build: Path, folder: Path) -> None:
@@ -94,9 +106,12 @@ def generate_once(profile: Profile, build: Path) -> None:
     }
     raw = build / "raw"
     made = build / "design.json"
-    if made.exists() and read_json(made) == design and (raw / "events.csv").exists():
+    if not raw.is_symlink() and made.exists() and read_json(made) == design and (raw / "events.csv").exists():
         return
     made.unlink(missing_ok=True)
+    if raw.is_symlink():
+        # A link leads to somebody's own files; a generated shop never takes their place.
+        raw.unlink()
     rows = generate(profile.shop.generate, raw)
     write_json(made, design)
     print(
@@ -174,7 +189,7 @@ def describe_shop(profile: Profile, name: str, title: str, raw: RawFiles, build:
     """Write shop.json: what the report must know of the shop before it reads any result."""
     command = "make report"
     if name == "own_shop":
-        command += f" SHOP={raw.folder.resolve().name}"
+        command += f" SHOP={shlex.quote(raw.folder.name)}"
     elif name != "sample":
         command += f" PROFILE={name}"
     shop = {

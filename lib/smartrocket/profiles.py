@@ -4,11 +4,11 @@ import difflib
 import re
 from datetime import date, datetime
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT
@@ -42,7 +42,11 @@ EventType = Literal["view", "addtocart", "removefromcart", "transaction"]
 class Choices(Strict):
     """Some of a list of values, in a search space."""
 
-    choices: list[str | int | float | bool]
+    choices: Annotated[list[str | int | float | bool], Field(min_length=1)]
+
+    def ends(self) -> list:
+        """Return all values that may be tried."""
+        return self.choices
 
 
 class Range(Strict):
@@ -54,42 +58,77 @@ class Range(Strict):
     integer: bool = False
     step: Positive | None = None
 
+    @model_validator(mode="after")
+    def check_ends(self) -> Self:
+        """Refuse a range that holds nothing, and a logarithm of what has none."""
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low:g}) must not be above high ({self.high:g})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"low ({self.low:g}) must be above 0 where log is true")
+        return self
+
+    def ends(self) -> list:
+        """Return the two ends."""
+        return [int(end) if self.integer else end for end in (self.low, self.high)]
+
 
 Interval = Choices | Range
-Value = str | int | float | bool
-# Names that the libraries know. LightGBM would drop a misspelt one in silence.
-BoostingName = Literal[
-    "objective",
-    "tweedie_variance_power",
-    "learning_rate",
-    "num_leaves",
-    "max_depth",
-    "min_data_in_leaf",
-    "feature_fraction",
-    "bagging_fraction",
-    "bagging_freq",
-    "lambda_l1",
-    "lambda_l2",
-    "max_bin",
-]
-NetworkName = Literal[
-    "units",
-    "tied",
-    "loss",
-    "epochs",
-    "batch_clicks",
-    "longest_session",
-    "learning_rate",
-    "final_rate",
-    "momentum",
-    "embedding_dropout",
-    "hidden_dropout",
-    "negatives",
-    "sampling_power",
-    "logq",
-    "bpr_regularisation",
-    "elu",
-]
+
+
+class Boosting(Strict):
+    """LightGBM's settings. LightGBM itself would drop a misspelt one in silence."""
+
+    objective: Literal["poisson", "tweedie"] | None = None
+    tweedie_variance_power: Annotated[float, Field(ge=1, lt=2)] | None = None
+    learning_rate: Positive | None = None
+    num_leaves: Annotated[int, Field(ge=2)] | None = None
+    max_depth: int | None = None
+    min_data_in_leaf: Annotated[int, Field(ge=0)] | None = None
+    feature_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    bagging_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    bagging_freq: Annotated[int, Field(ge=0)] | None = None
+    lambda_l1: Annotated[float, Field(ge=0)] | None = None
+    lambda_l2: Annotated[float, Field(ge=0)] | None = None
+    max_bin: Annotated[int, Field(ge=2)] | None = None
+
+
+class Network(Strict):
+    """The settings of GRU4Rec; what they mean stands at `smartrocket.gru4rec.Settings`."""
+
+    units: Count | None = None
+    tied: bool | None = None
+    loss: Literal["cross-entropy", "bpr-max"] | None = None
+    epochs: Count | None = None
+    batch_clicks: Count | None = None
+    longest_session: Annotated[int, Field(ge=2)] | None = None
+    learning_rate: Positive | None = None
+    final_rate: Share | None = None
+    momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
+    embedding_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    hidden_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
+    negatives: Count | None = None
+    sampling_power: Share | None = None
+    logq: Share | None = None
+    bpr_regularisation: Annotated[float, Field(ge=0)] | None = None
+    elu: Annotated[float, Field(ge=0)] | None = None
+
+
+def search_space(settings: type[Strict]) -> Any:
+    """Return the type of a search space: settings by name, each with values that the settings allow."""
+
+    def check_values(space: dict[str, Interval]) -> dict[str, Interval]:
+        for name, interval in space.items():
+            for value in interval.ends():
+                try:
+                    settings.model_validate({name: value})
+                except ValidationError as error:
+                    whole = isinstance(interval, Range) and error.errors()[0]["type"] == "int_type"
+                    hint = "; say integer: true" if whole else ""
+                    raise ValueError(f"{name} cannot be {value!r}: {error.errors()[0]['msg']}{hint}") from None
+        return space
+
+    names = Literal[tuple(settings.model_fields)]
+    return Annotated[dict[names, Interval], AfterValidator(check_values)]
 
 
 class Shop(Strict):
@@ -158,7 +197,7 @@ class ForecastBaseline(Strict):
     resamples: Count
     trees: Count
     patience: Count
-    boosting: dict[BoostingName, Value]
+    boosting: Boosting
 
 
 class ForecastTuning(Strict):
@@ -172,13 +211,13 @@ class ForecastTuning(Strict):
     final_stride_days: Count
     trees: Count
     patience: Count
-    search_space: dict[BoostingName, Interval]
+    search_space: search_space(Boosting)
 
 
 class Gru4recBaseline(Strict):
     """Notebook 06."""
 
-    network: dict[NetworkName, Value]
+    network: Network
     blend_weight: Share
     recent_days: Count
     examples: Count
@@ -192,7 +231,7 @@ class Gru4recBaseline(Strict):
 class Gru4recTuning(Strict):
     """Notebook 07."""
 
-    search_space: dict[NetworkName, Interval]
+    search_space: search_space(Network)
     trials: Count
     search_epochs: Count
     search_share: Share
@@ -274,7 +313,7 @@ def check_profile(path: Path) -> Profile:
     merged = read_yaml(PARAMS / "defaults.yaml")
     for section, values in content.items():
         if isinstance(values, dict) and isinstance(merged.get(section), dict):
-            merged[section] |= values
+            merged[section] = {**merged[section], **combine(merged[section], values)}
         elif values is not None:
             merged[section] = values
     try:
@@ -282,6 +321,16 @@ def check_profile(path: Path) -> Profile:
     except ValidationError as error:
         problems = sorted({explain(problem, path, content) for problem in error.errors()})
         raise InputError("\n".join(problems)) from None
+
+
+def combine(usual: dict, changes: dict) -> dict:
+    """Return the changes, a group such as `network` completed by the usual values; a search space stays as given."""
+    return {
+        key: {**usual[key], **value}
+        if key != "search_space" and isinstance(value, dict) and isinstance(usual.get(key), dict)
+        else value
+        for key, value in changes.items()
+    }
 
 
 def read_yaml(path: Path) -> dict:

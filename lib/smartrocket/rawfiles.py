@@ -31,7 +31,8 @@ class RawFiles:
     def describe(cls, raw: dict) -> "RawFiles":
         """Make it from the `raw` parameter of notebook 01; a relative folder starts at the project's root."""
         return cls(
-            folder=ROOT / raw["folder"],
+            # Resolved, so that a message names the folder that the user knows, not a link to it.
+            folder=(ROOT / raw["folder"]).resolve(),
             events=raw["events"],
             properties=tuple(raw["properties"]),
             category_tree=raw["category_tree"],

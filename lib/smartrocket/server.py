@@ -15,8 +15,8 @@ def serve_site(port: int) -> None:
     handler = partial(SimpleHTTPRequestHandler, directory=str(site))
     try:
         server = ThreadingHTTPServer(("127.0.0.1", port), handler)
-    except OSError as error:
-        raise InputError(f"port {port} cannot be used ({error.strerror}): make serve PORT=<another one>.") from error
+    except (OSError, OverflowError) as error:
+        raise InputError(f"port {port} cannot be used ({error}): make serve PORT=<another one>.") from error
     print(f"The report is at http://127.0.0.1:{port}/ (stop with Ctrl-C)", flush=True)
     with server:
         try:

@@ -10,6 +10,7 @@ import json
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,15 @@ FINISHED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 def fingerprint(**settings: Any) -> str:
-    """Return eight characters that change with any of the settings.
+    """Return eight characters that change with any of the settings, with the library's code and with its versions.
 
     Put it into a study's name together with everything that decides a trial's value (data, search
     space, epochs), so that trials of another question are never taken for answers to this one.
     """
-    text = json.dumps(settings, sort_keys=True, default=str)
+    modules = sorted(Path(__file__).parent.glob("*.py"))
+    code = hashlib.sha256(b"".join(path.read_bytes() for path in modules)).hexdigest()
+    versions = [metadata.version(name) for name in ("lightgbm", "numpy", "optuna", "torch")]
+    text = json.dumps([settings, code, versions], sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
