@@ -16,7 +16,8 @@ else
 BIN := .venv/bin
 READY := .venv/ready
 endif
-PYTHON := $(BIN)/python
+# Quoted, since a folder's name may hold blanks.
+PYTHON := "$(BIN)/python"
 export PATH := $(if $(filter /%,$(BIN)),,$(CURDIR)/)$(BIN):$(PATH)
 # This folder's library, even where the environment was set up for another copy of the project.
 export PYTHONPATH := $(CURDIR)/lib$(if $(PYTHONPATH),:$(PYTHONPATH))
@@ -58,13 +59,13 @@ $(BUILD)/notebooks/06_gru4rec_baseline.ipynb: $(BUILD)/notebooks/03_features.ipy
 $(BUILD)/notebooks/07_gru4rec_tuning.ipynb: $(BUILD)/notebooks/06_gru4rec_baseline.ipynb
 
 test: $(READY) ## check style and run every test (the browser tests need Debian's chromium)
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@"$(BIN)/ruff" check .
+	@"$(BIN)/ruff" format --check .
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop that the report never reads
 	@$(SMARTROCKET) copy-lab --profile $(PROFILE)
-	@$(BIN)/jupyter lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
+	@"$(BIN)/jupyter" lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
 serve: $(READY) ## serve _site/ on http://127.0.0.1:8000 (PORT=...)
 	@$(SMARTROCKET) serve --port $(PORT)

@@ -36,7 +36,9 @@ class Project:
         shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns(*GENERATED))
         packages = Path(sys.executable).parent
         self.command = ["make", f"BIN={packages}", "READY="]
-        self.environment = {**os.environ, "PYTHONPATH": str(self.folder / "lib")}
+        # The tests themselves may run under make, whose own settings are not for the projects they build.
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+        self.environment = {**inherited, "PYTHONPATH": str(self.folder / "lib")}
 
     def start(self, *words: str) -> subprocess.Popen:
         """Start make in a process group of its own."""

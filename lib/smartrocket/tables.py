@@ -43,7 +43,7 @@ def table(
     formats = formats or {}
     numeric = {name: pd.api.types.is_numeric_dtype(frame[name]) for name in frame}
     # Short texts, dates above all, must not break at their hyphens.
-    short = {name: not numeric[name] and all(len(str(value)) <= 24 for value in frame[name]) for name in frame}
+    short = {name: not numeric[name] and all(len(str(value)) <= 20 for value in frame[name]) for name in frame}
     aligned = {name: ' class="number"' if numeric[name] else ' class="short"' if short[name] else "" for name in frame}
     heading = "".join(f'<th scope="col"{aligned[name]}>{html.escape(str(name))}</th>' for name in frame)
     rows = []
