@@ -5,6 +5,7 @@ ifdef SHOP
 PROFILE := own_shop
 endif
 PORT ?= 8000
+SCALE ?= 1
 BUILD := build/$(PROFILE)
 
 # An activated conda environment made from environment.yml is used as it is; otherwise .venv is set up here.
@@ -27,7 +28,7 @@ NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
 PAGES := _quarto.yml index.qmd $(wildcard chapters/* dashboard/* theme/*)
 
-.PHONY: report notebooks test lab serve data picture clean help prepare
+.PHONY: report notebooks test bench lab serve data picture clean help prepare
 .DEFAULT_GOAL := help
 # A recipe that fails leaves no half-made target, and a `make -j` never runs two notebooks on the same two cores.
 .DELETE_ON_ERROR:
@@ -62,6 +63,9 @@ test: $(READY) ## check style and run every test (the browser tests need Debian'
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/ruff" format --check .
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+bench: $(READY) ## measure against plain pandas, on a shop of RetailRocket's size (minutes; SCALE=0.1 for a tenth)
+	@$(PYTHON) bench/data.py --scale $(SCALE) --output build/bench/data.jsonl
 
 lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop that the report never reads
 	@$(SMARTROCKET) copy-lab --profile $(PROFILE)

@@ -8,6 +8,13 @@ import numpy as np
 import pandas as pd
 from ibis.backends.duckdb import Backend
 
+from smartrocket import cleaning, panel
+from smartrocket.engine import connect, write_batches, write_parquet
+from smartrocket.files import write_json
+from smartrocket.generator import ShopDesign, generate
+from smartrocket.ingestion import ingest
+from smartrocket.workspace import Workspace
+
 REAL = Path(__file__).parents[2] / "shared" / "data"
 REAL_EVENTS = REAL / "events_sample5000visitors.csv"
 REAL_SEQUENCES = REAL / "retailrocket_view_sequences.txt"
@@ -89,3 +96,42 @@ def write_shop(folder: Path, events: str, properties: str | None = None, tree: s
         "category_tree": "category_tree.csv",
         "columns": {},
     }
+
+
+def grow_shop(folder: Path, horizon: int = 7, **design: object) -> Workspace:
+    """Generate a small shop and take it through the data stages, up to its panel: a build without notebooks.
+
+    `design` are fields of `ShopDesign`. Beside the raw tables the build has processed/panel.parquet and .json and
+    the items' histories of category, price and availability under interim/.
+    """
+    workspace, connection = Workspace(folder), connect(threads=1)
+    small = {"days": 112, "visitors": 25_000, "items": 800, "unvisited_items": 10, "categories": 40}
+    plain = {"property_names": 14, "properties_per_item": 0.0, "bots": 0}
+    generate(ShopDesign(**small | plain | design), workspace.raw)
+    parts = ["item_properties_part1.csv", "item_properties_part2.csv"]
+    files = {"events": "events.csv", "properties": parts, "category_tree": "category_tree.csv", "columns": {}}
+    ingest({"folder": str(workspace.raw), **files}, workspace, connection)
+
+    def read(name: str) -> ibis.Table:
+        return connection.read_parquet(workspace.existing(name))
+
+    judged = cleaning.judge_events(read("interim/raw_events.parquet"), None, None)
+    events = connection.create_table("events", cleaning.keep_events(judged), temp=True)
+    properties = cleaning.judge_properties(read("interim/raw_properties.parquet"), PROPERTIES)
+    histories = {
+        "item_categories": cleaning.category_history(properties),
+        "item_prices": cleaning.price_history(properties),
+        "item_availability": cleaning.availability_history(properties),
+    }
+    for name, history in histories.items():
+        write_parquet(history, workspace.path(f"interim/{name}.parquet"))
+    tree, _ = cleaning.climb_tree(cleaning.judge_categories(workspace.read("interim/raw_categories.parquet")))
+    known = [read(f"interim/{name}.parquet") for name in histories]
+    catalogue = panel.Catalogue(*known, connection.create_table("tree", tree, temp=True))
+    days = panel.find_complete_days(events)
+    entry = ["view", "addtocart", "transaction"]
+    item_days = panel.build_panel(events, catalogue, days, horizon, entry, connection)
+    write_batches(item_days, workspace.path("processed/panel.parquet"))
+    features = panel.list_features(read("processed/panel.parquet"))
+    write_json(workspace.path("processed/panel.json"), {"features": features, "horizon_days": horizon})
+    return workspace

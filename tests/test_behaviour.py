@@ -1,7 +1,9 @@
 """What visitors do: known numbers on hand-made logs, invariants on random ones, the real rows if at hand."""
 
+from itertools import pairwise
 from pathlib import Path
 
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,6 +104,95 @@ def test_unknown_event_types_are_counted_and_left_aside(log):
     assert types["rows"].to_dict() == {"view": 7, "addtocart": 1, "transaction": 1, "wishlist": 1}
     assert not types.loc["wishlist", "known"]
     assert behaviour.match_catalogue(log)["events"] == 8
+
+
+def test_the_files_are_matched_with_each_other(log, tmp_path, connection):
+    found = behaviour.match_files(log).set_index("check")
+    assert found.loc["items of the log that are not in the item properties"].tolist() == [1, 3]
+    assert found.loc["events of such items"].tolist() == [2, 8]
+    assert found.loc["items in the properties that no event names"].tolist() == [1, 3]
+    assert found.loc["items in the properties without a category"].tolist() == [1, 3]
+    assert found.loc["items in the properties without a price"].tolist() == [1, 3]
+    assert found.loc["parents that the category tree does not list"].tolist() == [0, 1]
+    assert found.loc["categories of items that are not in the tree"].tolist() == [0, 1]
+    assert found.loc["categories of the tree without an item"].tolist() == [1, 2]
+    odd = read(tmp_path / "odd", connection, EVENTS, [(MIDNIGHT, 10, "categoryid", "9")], [(5, 8), (6, 8)])
+    found = behaviour.match_files(odd).set_index("check")["found"]
+    assert found["parents that the category tree does not list"] == 1
+    assert found["categories of items that are not in the tree"] == 1
+    bare = behaviour.match_files(read(tmp_path / "bare", connection, EVENTS))
+    assert bare.empty
+    only_tree = behaviour.match_files(read(tmp_path / "tree", connection, EVENTS, (), [(5, None)]))
+    assert only_tree.check.tolist() == ["parents that the category tree does not list"]
+
+
+def test_rows_are_counted_and_compared_in_the_order_of_their_file(connection):
+    table = ibis.memtable(pd.DataFrame({"timestamp": [5, 3, 3, None, 9, 8], "other": ["a", "b", "b", "c", None, None]}))
+    table = connection.create_table("rows_in_order", table, overwrite=True)
+    assert behaviour.count_late_rows(table) == 2
+    assert behaviour.count_distinct_rows(table) == 5
+    assert behaviour.count_distinct_rows(table.limit(0)) == 0
+    assert behaviour.count_late_rows(table.limit(1)) == 0
+    described = behaviour.profile_file("some", table)
+    assert (described["rows"], described["missing"], described["duplicates"]) == (6, 3, 1)
+    assert described["first"] == "1970-01-01 00:00:00"
+
+
+@settings(max_examples=15, deadline=None)
+@given(times=st.lists(st.integers(0, 5), max_size=30))
+def test_late_and_different_rows_are_those_that_python_finds(connection, times):
+    frame = pd.DataFrame({"timestamp": pd.Series(times, dtype="int64")})
+    table = connection.create_table("rows_at_random", frame, overwrite=True)
+    assert behaviour.count_late_rows(table) == sum(later < before for before, later in pairwise(times))
+    assert behaviour.count_distinct_rows(table) == len(set(times))
+
+
+def test_the_tables_of_a_log_have_what_they_say(log):
+    events = log.events.order_by(["visitorid", "timestamp"]).execute()
+    first = events[events.visitorid == 1]
+    assert first.session_number.tolist() == [0, 0, 0, 0, 1]
+    assert first.previous_event.tolist() == [None, "view", "view", "addtocart", None]
+    assert first.pause_seconds.iloc[1:4].tolist() == [30, 90, 1800]
+    visitors = log.visitors.execute().set_index("visitorid")
+    assert visitors.loc[1, ["days", "events", "views", "addtocarts", "removals", "transactions"]].tolist() == [
+        1,
+        5,
+        3,
+        1,
+        0,
+        1,
+    ]
+    assert visitors.loc[3, "days"] == 2
+    sessions = log.sessions.execute().set_index(["visitorid", "session_number"])
+    assert sessions.loc[(1, 0), ["seconds", "events", "views"]].tolist() == [1920, 4, 2]
+    pairs = log.visitor_items.execute().set_index(["visitorid", "itemid"])
+    assert pairs.loc[(1, 10)].tolist() == [2, True]
+    items = log.items.execute().set_index("itemid")
+    assert items.loc[10, ["events", "listed", "categoryid", "price"]].tolist() == [4, True, 6, 12.0]
+    assert not items.loc[30, "listed"]
+    assert set(behaviour.raw_files(log)) == {"events", "item properties", "category tree"}
+
+
+def test_small_helpers_write_and_sort_as_they_say(connection):
+    assert behaviour.read_milliseconds(1_430_697_600_999) == "2015-05-04 00:00:00"
+    assert behaviour.read_milliseconds(-1) is None
+    assert behaviour.read_milliseconds(float("nan")) is None
+    assert behaviour.shorten("x" * 30) == "x" * 23 + "…"
+    assert behaviour.shorten(12.0) == "12"
+    assert behaviour.shorten(None) is None
+    assert behaviour.gap_classes(3) == {
+        "quick": (0, 60),
+        "active": (60, 180),
+        "comparing": (180, 180),
+        "returning": (180, float("inf")),
+    }
+    numbers = connection.create_table("numbers", pd.DataFrame({"value": [-1, 0, 5, 9, 10, 99]}), overwrite=True)
+    bins = behaviour.read_bins(
+        numbers, behaviour.bin_number(numbers.value, [0, 5, 10]), [0, 5, 10], rows=numbers.count()
+    )
+    assert bins.to_numpy().tolist() == [[0, 5, 2], [5, 10, 2], [10, None, 2]]
+    nothing = numbers.filter(numbers.value > 100)
+    assert behaviour.count_once(nothing.aggregate(total=nothing.value.sum()))["total"] == 0
 
 
 def test_sessions_end_after_more_than_the_gap(log):

@@ -11,7 +11,7 @@ from smartrocket import behaviour
 from smartrocket import behaviour_figures as shown
 from smartrocket.behaviour import EVENT_TYPES
 from smartrocket.engine import connect
-from smartrocket.figures import svg
+from smartrocket.figures import INK, svg
 from smartrocket.workspace import Workspace
 
 MIDNIGHT = pd.Timestamp("2015-05-04").value // 10**6
@@ -151,7 +151,7 @@ def test_readings_say_what_is_missing(findings):
     assert "Nobody bought anything" in findings["no sales"]["types"].reading
     assert "no visitor of the log has a purchase" in findings["no sales"]["funnel"].reading
     assert "covers one day, 4 May 2015" in findings["one day"]["days"].reading
-    assert "exceed 200 events" in findings["rich"]["bots"].reading
+    assert "exceeds 200 events and holds" in findings["rich"]["bots"].reading
     assert "1 item with a price of zero is left out" in findings["rich"]["prices"].reading
 
 
@@ -193,6 +193,76 @@ def test_drawings_are_small_and_follow_the_page_colours(findings):
         assert len(drawing) < 60_000, name
         assert "var(--figure-" in drawing, name
         assert "#000000" not in drawing, name
+
+
+def test_what_visitors_buy_is_listed():
+    types = pd.DataFrame(
+        {
+            "visitor_type": ["passer-by", "browser"],
+            "low": [1, 2],
+            "high": [1, None],
+            "visitors": [30, 10],
+            "events": [30, 40],
+            "transactions": [0, 6],
+            "buyers": [0, 4],
+        }
+    )
+    baskets = pd.DataFrame(
+        {
+            "visitor_type": ["passer-by", "browser"],
+            "transactions": [0, 4],
+            "rows": [0, 6],
+            "median_price": [np.nan, 9.0],
+        }
+    )
+    listed = shown.tabulate_purchases(types, baskets).set_index("visitors")
+    assert listed["actions"].to_dict() == {"passer-by": "1", "browser": "2+"}
+    assert listed["share that buys"].tolist() == [0, 0.4]
+    assert listed["items a purchase"].iloc[1] == 1.5
+    assert pd.isna(listed["items a purchase"].iloc[0])
+
+
+@pytest.mark.parametrize("shop", SHOPS)
+def test_tables_of_any_shop_can_be_shown(tmp_path, shop):
+    log = behaviour.read_log(write_shop(tmp_path / "shop", *SHOPS[shop]()), connect("1GB", threads=1))
+    listed = shown.tabulate_purchases(behaviour.visitor_types(log), behaviour.baskets(log))
+    assert listed["visitors"].tolist() == list(behaviour.VISITOR_TYPES)
+    assert listed["buyers"].sum() == behaviour.conversion(log).set_index("level").loc["visitor", "buyers"]
+    assert (behaviour.match_files(log).found <= behaviour.match_files(log).of).all()
+
+
+def test_items_without_properties_are_told():
+    matched = pd.Series({"items": 4, "listed_items": 3, "events": 10, "listed_events": 8, "catalogue": 9})
+    assert shown.describe_unlisted(matched).startswith("1 of the 4 items in the log are not in the item properties")
+    assert "20.0 % of the events" in shown.describe_unlisted(matched)
+    everything = matched.copy()
+    everything["listed_items"], everything["listed_events"] = 4, 10
+    assert shown.describe_unlisted(everything) == "Every item of the log is in the item properties."
+    everything["catalogue"] = 0
+    assert shown.describe_unlisted(everything) == ""
+
+
+def test_lengths_days_and_actions_are_written_shortly():
+    assert [shown.seconds_label(value) for value in (30, 90, 3600, 172_800)] == ["30 s", "1.5 min", "1 h", "2 d"]
+    assert shown.day_text(pd.Timestamp("2015-05-03")) == "3 May 2015"
+    assert [shown.actions_label(*ends) for ends in ((1, 1), (2, 4), (15, None))] == [
+        "1 action",
+        "2–4 actions",
+        "15+ actions",
+    ]
+
+
+def test_the_text_of_a_heat_map_takes_the_colour_of_the_page(findings):
+    (axes,) = findings["rich"]["transitions"].figure.axes
+    assert {text.get_color() for text in axes.texts} == {INK}
+    assert axes.images[0].norm.vmax > 1
+
+
+def test_no_label_of_a_session_lies_on_another(findings):
+    left = findings["rich"]["sessions"].figure.axes[0]
+    places = [text.xy[1] if hasattr(text, "xy") else text.get_position()[1] for text in left.texts]
+    assert len(places) == 10
+    assert np.diff(sorted(places)).min() >= 0.9
 
 
 def test_labels_of_ranges():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from smartrocket.blending import Blend
+from smartrocket.blending import LEAST_SHARE, Blend
 from smartrocket.ranking import Sessions
 
 PREFIXES = Sessions(np.array([0, 1]), np.zeros(2), np.array([0, 1, 2]))
@@ -20,24 +20,27 @@ class Fixed:
         return self.scores[: len(prefixes)]
 
 
-def test_places_are_merged_by_weight():
-    first = Fixed([[9, 5, 1, 0], [0, 0, 0, 0]])
-    second = Fixed([[0, 0, 7, 0], [3, 2, 0, 0]])
-    scores = Blend(first, second, weight=0.4, calm=1).score(PREFIXES)
-    assert scores[0] == pytest.approx([0.4 / 2, 0.4 / 3, 0.4 / 4 + 0.6 / 2, 0])
-    assert scores[1] == pytest.approx([0.6 / 2, 0.6 / 3, 0, 0])
+def test_scores_are_multiplied_by_weight():
+    first, second = Fixed([[3, 1, 1, -1], [5, 5, 5, 5]]), Fixed([[0, 3, 1, -2], [0, 0, 0, 0]])
+    scores = Blend(first, second, weight=0.4).score(PREFIXES)
+    standard = np.array([2, 0, 0, -2]) / np.sqrt(2)
+    shares = np.array([0, 0.75, 0.25, 0]) + LEAST_SHARE
+    assert scores[0] == pytest.approx(0.4 * standard + 0.6 * np.log(shares), rel=1e-5)
+    # Two models with nothing to say prefer nothing.
+    assert np.ptp(scores[1]) == 0
 
 
-def test_only_the_top_of_a_list_counts():
-    model = Fixed([[4, 3, 2, 1], [1, 2, 3, 4]])
-    scores = Blend(model, model, length=2).score(PREFIXES)
-    assert (scores > 0).tolist() == [[True, True, False, False], [False, False, True, True]]
-
-
-def test_a_weight_of_one_keeps_the_first_models_order():
+def test_the_scale_of_either_model_does_not_matter():
     first, second = Fixed([[1, 3, 2, 0], [0, 1, 2, 3]]), Fixed([[3, 0, 1, 2], [2, 2, 1, 0]])
-    scores = Blend(first, second, weight=1.0).score(PREFIXES)
-    assert (np.argsort(-scores, axis=1)[:, :3] == np.argsort(-first.scores, axis=1)[:, :3]).all()
+    larger = Blend(Fixed(10 * first.scores + 3), Fixed(10 * second.scores))
+    assert larger.score(PREFIXES) == pytest.approx(Blend(first, second).score(PREFIXES), rel=1e-5)
+
+
+@pytest.mark.parametrize("weight", [0, 1])
+def test_a_weight_of_all_or_nothing_keeps_a_models_order(weight):
+    first, second = Fixed([[1, 3, 2, 0], [0, 1, 2, 3]]), Fixed([[3, 0, 1, 2], [4, 2, 1, 0]])
+    scores = Blend(first, second, weight).score(PREFIXES)
+    assert (np.argsort(-scores) == np.argsort(-(first if weight else second).scores)).all()
 
 
 def test_both_parts_are_trained():

@@ -104,8 +104,14 @@ def test_bot_rule_drops_all_events_of_a_visitor_and_only_when_asked(connection):
     assert outcomes(judge(connection, rows, limit=5)) == {"kept": 7, "exact duplicate": 1}
     assert outcomes(judge(connection, rows, limit=4)) == {"kept": 1, "bot": 6, "exact duplicate": 1}
     clean = cleaning.keep_events(judge(connection, rows))
-    assert cleaning.list_bots(clean, 4).to_dict("records") == [{"visitorid": 1, "busiest_day": 5, "events": 6}]
-    assert cleaning.list_bots(clean, 5).empty
+    tried = cleaning.try_bot_limits(clean, [4, 5])
+    assert tried.to_dict("records") == [
+        {"limit": 4, "visitors": 1, "events": 6, "bought": 0, "busiest_day": 5},
+        {"limit": 5, "visitors": 0, "events": 0, "bought": 0, "busiest_day": 5},
+    ]
+    # What the trial says is what the rule does.
+    for limit, expected in zip(tried.limit, tried.events, strict=True):
+        assert outcomes(judge(connection, rows, limit=limit)).get("bot", 0) == expected
 
 
 IDS = st.one_of(st.none(), st.integers(0, 3), st.just(2**63 - 1))
@@ -223,6 +229,22 @@ def test_history_answers_as_the_last_snapshot_does(connection, snapshots, item, 
     valid = of_item[(of_item.valid_from <= now) & (of_item.valid_to.isna() | (of_item.valid_to > now))]
     past = [(when, price) for when, thing, price in snapshots if thing == item and when <= day]
     assert valid.price.tolist() == ([max(past)[1]] if past else [])
+
+
+def test_times_and_numbers_are_parsed(connection):
+    rows = pd.DataFrame({"timestamp": [START, START + 1, None], "value": ["n12.500", "7", "nn1"]})
+    table = load(connection, rows.astype({"timestamp": "Int64"}), {"timestamp": "int64", "value": "string"})
+    parsed = cleaning.parse_timestamps(table).mutate(number=cleaning.parse_number(table.value)).to_pandas()
+    assert parsed.timestamp.iloc[:2].tolist() == [FIRST_DAY, FIRST_DAY + pd.Timedelta(milliseconds=1)]
+    assert parsed.timestamp.isna().tolist() == [False, False, True]
+    assert parsed.number.iloc[:2].tolist() == [12.5, 7]
+    assert pd.isna(parsed.number.iloc[2])
+
+
+def test_circles_are_found():
+    assert cleaning.find_circles({1: None, 2: 1}) == []
+    circles = cleaning.find_circles({1: 2, 2: 3, 3: 1, 4: 1, 5: 5})
+    assert sorted(map(sorted, circles)) == [[1, 2, 3], [5]]
 
 
 def test_properties_are_counted(connection):

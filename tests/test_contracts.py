@@ -28,7 +28,18 @@ def workspace(tmp_path):
     write_parquet_frame(workspace.path("interim/events.parquet"), GOOD)
     for name in HISTORIES:
         write_history(workspace, name)
+    write_tree(workspace)
     return workspace
+
+
+TREE = pd.DataFrame(
+    {"categoryid": [1, 2], "parentid": [None, 1], "level": [0, 1], "root": [1, 1], "path": ["1", "1/2"]}
+)
+
+
+def write_tree(workspace, **changes) -> None:
+    types = {"categoryid": "int64", "parentid": "Int64", "level": "int32", "root": "int64", "path": "str"}
+    write_parquet_frame(workspace.path("interim/categories.parquet"), TREE.astype(types).assign(**changes))
 
 
 def write_history(workspace, name: str, **changes) -> None:
@@ -45,10 +56,10 @@ def check(workspace, connection) -> pd.DataFrame:
 
 def test_tables_that_keep_their_contracts_are_listed(workspace, connection):
     checked = check(workspace, connection)
-    assert checked["rows"].tolist() == [2, 2, 2, 2]
+    assert checked["rows"].tolist() == [2, 2, 2, 2, 2]
     assert checked["columns"].iloc[0] == "timestamp, visitorid, event, itemid, transactionid"
     write_parquet_frame(workspace.path("interim/events.parquet"), GOOD.head(0))
-    assert check(workspace, connection)["rows"].tolist() == [0, 2, 2, 2]
+    assert check(workspace, connection)["rows"].tolist() == [0, 2, 2, 2, 2]
 
 
 @pytest.mark.parametrize(
@@ -73,6 +84,10 @@ def test_a_missing_column_and_a_negative_price_are_broken_rules(workspace, conne
     write_history(workspace, "item_prices", price=[1.0, -2.0])
     with pytest.raises(InputError, match=r"item_prices\.parquet: price breaks the rule"):
         check(workspace, connection)
+    write_history(workspace, "item_prices")
+    write_tree(workspace, level=pd.Series([0, -1], dtype="int32"))
+    with pytest.raises(InputError, match=r"categories\.parquet: level breaks the rule"):
+        check(workspace, connection)
     write_parquet_frame(workspace.path("interim/events.parquet"), GOOD.drop(columns="transactionid"))
     with pytest.raises(InputError, match="transactionid"):
         check(workspace, connection)
@@ -83,7 +98,7 @@ def test_raw_tables_keep_theirs_whatever_is_in_them(tmp_path, connection):
     events = "timestamp,visitorid,event,itemid\nx,y,,z\n1,1,view,1\n"
     ingest(write_shop(tmp_path / "raw", events, "timestamp,itemid,property,value\nx,,,\n"), workspace, connection)
     checked = contracts.check_tables(contracts.RAW, workspace, connection)
-    assert checked["rows"].tolist() == [2, 1]
+    assert checked["rows"].tolist() == [2, 1, 0]
     workspace.path("interim/raw_events.parquet").unlink()
     with pytest.raises(InputError, match="01_eda"):
         contracts.check_tables(contracts.RAW, workspace, connection)

@@ -35,9 +35,12 @@ def test_simple_forecasts_by_hand():
     panel = make_panel()
     found = forecast(panel, average_days=14)
     past = panel[panel["date"] <= "2024-02-20"]
+    # All items entered on the first day, which is left out of their history.
+    shop = past[past["date"] > past["date"].max() - pd.Timedelta(days=14)]["sales"].mean()
     for item, sales in past.groupby("itemid")["sales"]:
-        row, values = found.loc[item], sales.to_numpy()
+        row, values = found.loc[item], sales.to_numpy()[1:]
         assert row["zero"] == 0
+        assert row["shop mean"] == pytest.approx(shop * HORIZON)
         assert row["historic mean"] == pytest.approx(values.mean() * HORIZON)
         assert row["moving average"] == pytest.approx(values[-14:].mean() * HORIZON)
         assert row["naive"] == values[-1] * HORIZON
@@ -49,7 +52,7 @@ def test_intermittent_methods_are_those_of_statsforecast():
     found = forecast(panel)
     past = panel[panel["date"] <= "2024-02-20"]
     for item, sales in past.groupby("itemid")["sales"]:
-        series = sales.to_numpy(dtype=float)
+        series = sales.to_numpy(dtype=float)[1:]
         smoothed = np.count_nonzero(series) > 1
         expected_sba = CrostonSBA().forecast(y=series, h=1)["mean"][0] if smoothed else series.mean()
         expected_tsb = TSB(0.1, 0.1).forecast(y=series, h=1)["mean"][0]
@@ -77,8 +80,9 @@ def test_days_before_the_entry_count_as_days_without_sales():
     panel = make_panel(items=2)
     panel = panel[(panel["date"] >= "2024-01-31") | (panel["itemid"] == 10)]
     found = forecast(panel)
-    units = panel.loc[(panel["date"] <= "2024-02-20") & (panel["itemid"] == 0), "sales"].sum()
-    assert found.loc[0, "historic mean"] == pytest.approx(units / 51 * HORIZON)
+    after_entry = panel["date"].between("2024-02-01", "2024-02-20")
+    units = panel.loc[after_entry & (panel["itemid"] == 0), "sales"].sum()
+    assert found.loc[0, "historic mean"] == pytest.approx(units / 50 * HORIZON)
 
 
 def test_items_are_forecast_from_their_entry_on():
@@ -90,10 +94,45 @@ def test_items_are_forecast_from_their_entry_on():
 
 def test_the_last_week_is_repeated_day_by_day():
     history = np.arange(1, 15, dtype=float)[None]
-    assert classical.repeat_last_week(history, 7)[0] == sum(range(8, 15))
-    assert classical.repeat_last_week(history, 2)[0] == 8 + 9
-    assert classical.repeat_last_week(history, 9)[0] == sum(range(8, 15)) + 8 + 9
-    assert classical.repeat_last_week(history[:, :3], 7)[0] == 6
+    assert classical.repeat_last_week(history, 7)[0].tolist() == list(range(8, 15))
+    assert classical.repeat_last_week(history, 2)[0].tolist() == [8, 9]
+    assert classical.repeat_last_week(history, 9)[0].tolist() == [*range(8, 15), 8, 9]
+    assert classical.repeat_last_week(history[:, :3], 7)[0].sum() == 6
+
+
+def test_smoothed_sums_follow_the_level_of_whole_weeks():
+    rng = np.random.default_rng(0)
+    steady, rising = rng.poisson(10, 70).astype(float), np.repeat([1.0, 9.0], 35)
+    found = classical.smooth_sums(np.vstack([steady, rising]), HORIZON)
+    assert found[0] == pytest.approx(steady.mean() * HORIZON, rel=0.1)
+    assert found[1] == pytest.approx(9 * HORIZON, rel=0.05)
+    # Two whole weeks and a bit are too short to smooth: they are continued with their mean.
+    short = steady[:17]
+    assert classical.smooth_sums(short[None], HORIZON)[0] == pytest.approx(short.mean() * HORIZON)
+
+
+def test_newcomers_are_expected_to_sell_as_lately():
+    panel = make_panel(items=6)
+    late = panel["itemid"].isin([40, 50])
+    panel = panel[~late | (panel["date"] >= "2024-02-05")]
+    demand = classical.demand_matrix(panel)
+    found = classical.expect_newcomers(demand, pd.Timestamp("2024-02-20"), HORIZON, demand.items // 40)
+    # Of the four spans before, the one from 31 January to 6 February held sales of items that were not known before it.
+    new = panel[panel["itemid"].isin([40, 50])]
+    sold = new.loc[new["date"].between("2024-02-05", "2024-02-06"), "sales"].sum()
+    assert found[1] == pytest.approx(sold / 4)
+    assert found[0] == 0
+    later = classical.expect_newcomers(demand, pd.Timestamp("2024-02-27"), HORIZON, demand.items // 40)
+    assert later[1] == pytest.approx(sold / 4)
+
+
+def test_the_day_of_its_entry_does_not_make_an_item_a_bestseller():
+    panel = make_panel(items=2).assign(sales=0)
+    entered = (panel["itemid"] == 10) & (panel["date"] >= "2024-02-10")
+    panel = panel[(panel["itemid"] == 0) | entered].copy()
+    panel.loc[(panel["itemid"] == 10) & (panel["date"] == "2024-02-10"), "sales"] = 3
+    found = forecast(panel)
+    assert not found.loc[10, list(classical.BASELINES)].to_numpy(dtype=float).any()
 
 
 @given(st.integers(0, 10_000), st.integers(1, 4))

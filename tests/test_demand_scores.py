@@ -75,8 +75,8 @@ def test_a_constant_forecast_has_the_precision_of_guessing(happened):
 def test_pinball_loss_is_smallest_at_the_quantile(counts, level):
     actual = np.array(counts, dtype=float)
     best = np.quantile(actual, level, method="inverted_cdf")
-    losses = [scoring.pinball_loss(actual, np.full(len(actual), value), level) for value in range(21)]
-    assert scoring.pinball_loss(actual, np.full(len(actual), best), level) <= min(losses) + 1e-9
+    losses = [scoring.pinball_loss(actual, np.full(len(actual), value), level).mean() for value in range(21)]
+    assert scoring.pinball_loss(actual, np.full(len(actual), best), level).mean() <= min(losses) + 1e-9
 
 
 def test_coverage_counts_both_ends():
@@ -188,3 +188,23 @@ def test_an_empty_table_gives_no_scores():
 def test_scores_repeat_themselves():
     frame, scale = make_forecasts()
     pd.testing.assert_frame_equal(score(frame, scale, seed=3), score(frame, scale, seed=3))
+
+
+def test_distributions_are_scored_where_dispersions_are_given():
+    frame, scale = make_forecasts(series=400)
+    names = ["truth", "shop mean", "zero"]
+    scores = score(frame, scale, dispersions=dict.fromkeys(names, 1e-3))
+    values = {metric: scoring.score_of(scores, "truth", metric) for metric in scoring.DISTRIBUTION_METRICS}
+    assert all(found["low"] <= found["value"] <= found["high"] for found in values.values())
+    assert values["coverage_80"]["value"] == pytest.approx(0.8, abs=0.03)
+    crps = {name: scoring.score_of(scores, name, "scaled_crps")["value"] for name in names}
+    assert crps["truth"] < crps["shop mean"]
+    # A forecast that is sure of zero has its wMAPE as scaled CRPS.
+    assert crps["zero"] == pytest.approx(1, abs=0.01)
+    assert scoring.score_of(scores, "truth", "scaled_crps_skill")["low"] > 0
+    assert "scaled_crps" not in set(score(frame, scale)["metric"])
+
+
+def test_the_floor_of_the_deviance_can_be_lowered():
+    found = scoring.poisson_deviance(np.zeros(2), np.array([0.0, 0.004]), floor=0.001)
+    assert found == pytest.approx([0.002, 0.008])

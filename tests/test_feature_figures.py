@@ -61,7 +61,7 @@ def test_days_are_told(connection):
 
 def test_panel_is_drawn_and_told(connection):
     finding = told.draw_panel(make_panel(connection), FACTS)
-    assert [list(line.get_ydata()) for line in finding.figure.axes[0].lines] == [[2, 2], [0, 1]]
+    assert [list(axes.lines[0].get_ydata()) for axes in finding.figure.axes] == [[2, 2], [0, 1]]
     assert "4 rows: 2 items of the 5 in the log" in finding.reading
     assert "75.0 % of its item-days have no sale" in finding.reading
     assert "Of the 3 units sold on whole days, 1 was sold on the day the item entered" in finding.reading
@@ -79,6 +79,11 @@ def test_features_are_grouped_by_what_they_are_made_of():
     assert ["price", "as of the day", "–"] in grouped.to_numpy().tolist()
     assert ["category sales", "sum over so many days", "7"] in grouped.to_numpy().tolist()
     assert len(grouped) == 9
+    names = ["category_sales_trend_7_30", "category_sales_share_30", "conversion_smoothed_30", "price_change_7"]
+    grouped = told.group_features([*names, "price_to_mean_30", "price_to_category"])
+    assert grouped.source.tolist() == ["category sales", "category sales", "conversion", "price", "price", "price"]
+    assert grouped.days.tolist() == ["7 against 30", "30", "30", "7", "30", "–"]
+    assert grouped.statistic.is_unique
     assert told.group_features([]).empty
 
 

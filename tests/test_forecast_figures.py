@@ -5,65 +5,51 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from forecast_shop import BASELINE, RIVAL, grow
 from smartrocket import forecast_figures as drawing
-from smartrocket import forecasting
-from smartrocket.demand_baselines import BASELINES, demand_matrix
-from smartrocket.demand_scores import SCORE_COLUMNS
-from test_forecasting import EFFORT, FEATURES, HORIZON, SETTINGS, synthetic_frame
-
-NO_CATEGORIES = pd.DataFrame(columns=["itemid", "origin", "categoryid"])
-MODEL, RIVAL = "LightGBM baseline", "historic mean"
+from smartrocket import forecast_tables, forecasting
+from smartrocket.demand_baselines import BASELINES
+from smartrocket.demand_scores import SCORE_COLUMNS, SKILLS
 
 
-class Experiment:
-    """A small shop, forecast and scored."""
-
-    def __init__(self, frame: pd.DataFrame):
-        self.panel = forecasting.Panel(frame, FEATURES, HORIZON)
-        self.demand = demand_matrix(self.panel.frame)
-        self.split = forecasting.plan_split(self.panel, 2, 2)
-        self.stopped, self.model = forecasting.train_before_test(self.panel, self.split, SETTINGS, **EFFORT)
-        self.boosters = {MODEL: self.model.booster} if self.model else {}
-        self.table = forecasting.forecast_table(self.panel, self.demand, self.split, self.boosters, 28, NO_CATEGORIES)
-        self.known = self.table[self.table["known"].astype(bool)]
-        models = [*BASELINES, *self.boosters]
-        self.levels = forecasting.score_levels(
-            self.table, self.demand, self.split, NO_CATEGORIES, models, BASELINES, 50, 0
-        )
-        self.items = self.levels.get("item", drawing.NO_SCORES)
-
-    def findings(self) -> dict:
-        booster = self.boosters.get(MODEL)
-        folds = forecasting.rolling_folds(self.split, 2, 7) if self.split else []
-        total = forecasting.sum_forecasts(self.table)
-        dispersion = 0.5 if booster else None
-        coverage = drawing.measure_coverage(self.known, self.demand, MODEL, dispersion, 0)
-        moves = forecasting.explain_test(booster, self.panel, self.split, 50)
-        upcoming = forecasting.forecast_next(self.panel, booster, dispersion)
-        return {
-            "demand": drawing.describe_demand(self.panel, self.split),
-            "split": drawing.show_split(self.panel, self.split),
-            "folds": drawing.show_folds(self.split, folds),
-            "learning": drawing.show_learning(self.stopped, self.split, 2),
-            "compare": drawing.compare_models(self.items, list(self.boosters), BASELINES),
-            "zero": drawing.explain_zero_reward(self.known),
-            "importance": drawing.show_importance(booster, moves),
-            "calibration": drawing.show_calibration(self.known, MODEL, RIVAL),
-            "popularity": drawing.show_popularity(self.known, self.demand, MODEL, RIVAL),
-            "total": drawing.show_total(self.demand, self.split, total, MODEL, RIVAL),
-            "coverage": drawing.show_coverage(coverage),
-            "next": drawing.show_next_week(upcoming),
-        }
+def draw(shop) -> dict:
+    """Return the findings about a shop that notebook 04 shows, by name."""
+    learned = [BASELINE] if shop.model else []
+    booster = shop.model.booster if shop.model else None
+    items = shop.score([*BASELINES, *learned]).get("item", drawing.NO_SCORES)
+    dates = pd.date_range("2024-01-01", periods=100)
+    traffic = pd.Series(np.where(np.arange(100) < 60, 50.0, 20.0), index=dates)
+    moves = forecasting.explain_test(booster, shop.panel, shop.split, 50)
+    return {
+        "demand": drawing.describe_demand(shop.panel, shop.split),
+        "split": drawing.show_split(shop.panel, shop.split),
+        "breaks": drawing.show_breaks(traffic, [dates[60]], shop.split),
+        "learning": drawing.show_learning(shop.stopped, shop.split, 2),
+        "compare": drawing.compare_models(items, learned, BASELINES),
+        "zero": drawing.explain_zero_reward(shop.known),
+        "importance": drawing.show_importance(booster, moves),
+        "calibration": drawing.show_calibration(shop.known, BASELINE, RIVAL),
+        "density": drawing.show_density(shop.known, BASELINE),
+        "popularity": drawing.show_popularity(shop.known, shop.demand, BASELINE, RIVAL),
+        "total": drawing.show_total(
+            shop.demand, shop.split, forecast_tables.sum_forecasts(shop.table), BASELINE, RIVAL
+        ),
+    }
 
 
 @pytest.fixture(scope="module")
-def shop() -> Experiment:
-    return Experiment(synthetic_frame(items=40))
+def shop():
+    return grow()
+
+
+@pytest.fixture(scope="module")
+def levels(shop) -> dict:
+    return shop.score([*BASELINES, BASELINE])
 
 
 @pytest.fixture(scope="module")
 def findings(shop) -> dict:
-    found = shop.findings()
+    found = draw(shop)
     plt.close("all")
     return found
 
@@ -86,32 +72,40 @@ def test_readings_quote_the_data(shop, findings):
     assert str(shop.stopped.trees) in findings["learning"].reading
 
 
-@pytest.mark.parametrize(
-    "frame",
-    [
-        synthetic_frame(items=20, days=30),
-        synthetic_frame(items=20).iloc[:0],
-    ],
-    ids=["too young", "no item"],
-)
-def test_a_shop_without_a_test_is_told_so(frame):
-    shop = Experiment(frame)
-    for name, finding in shop.findings().items():
+def test_a_break_is_dated_and_the_weeks_that_it_spoils_are_counted(shop, findings):
+    assert "breaks on 1 March 2024 (40 % of the week before)" in findings["breaks"].reading
+    traffic = pd.Series(5.0, index=pd.date_range("2024-01-01", periods=100))
+    spoiled = drawing.show_breaks(traffic, [shop.split.test_origins[1] + forecasting.DAY], shop.split)
+    assert f"1 origin of the test's {len(shop.split.test_origins)} forecasts days" in spoiled.reading
+    assert "no break" in drawing.show_breaks(traffic, [], shop.split).reading
+    plt.close("all")
+
+
+def test_scores_without_the_break_stand_beside_all(levels):
+    shown = drawing.breaks_table(levels["item"], levels["item"], [BASELINE]).data
+    assert shown.count('<th scope="col"') == 7
+    assert "nothing to set apart" in drawing.breaks_table(levels["item"], None, [BASELINE]).data
+
+
+@pytest.mark.parametrize("kind", ["young", "empty"])
+def test_a_shop_without_a_test_is_told_so(kind):
+    shop = grow(kind)
+    for name, finding in draw(shop).items():
         assert finding.figure is None, name
         assert finding.reading, name
     for level in ("item", "category", "total"):
-        assert drawing.score_table(shop.levels, level).data
+        assert drawing.score_table({}, level).data
     assert drawing.judge_amount(shop.known, shop.split, 10).reading == drawing.LEFT_OUT
     assert drawing.find_shortage(shop.known, shop.split, 10) is None
-    assert drawing.origin_table(shop.known, [MODEL]).data == drawing.LEFT_OUT
+    assert drawing.origin_table(shop.known, [BASELINE]).data == drawing.LEFT_OUT
+    assert drawing.judge_scores(drawing.NO_SCORES, [BASELINE], BASELINES).reading == drawing.LEFT_OUT
+    assert drawing.judge_sums({}, [BASELINE], BASELINES).reading == drawing.LEFT_OUT
     plt.close("all")
 
 
 def test_a_shop_without_sales_is_told_so():
-    frame = synthetic_frame(items=20)
-    frame = frame.assign(sales=0, target=frame["target"] * 0)
-    shop = Experiment(frame)
-    readings = {name: finding.reading for name, finding in shop.findings().items()}
+    shop = grow("unsold")
+    readings = {name: finding.reading for name, finding in draw(shop).items()}
     plt.close("all")
     assert shop.model is None
     assert readings["learning"] == drawing.NOTHING_LEARNED
@@ -135,41 +129,34 @@ def test_readings_have_true_minus_signs_and_no_negative_zero():
     assert drawing.percent(0.0004, 2) == "0.04 %"
 
 
-def test_tables_fit_a_page_and_name_no_negative_zero(shop):
-    for level in ("item", "total"):
-        shown = drawing.score_table(shop.levels, level).data
+def test_tables_fit_a_page_and_name_no_negative_zero(levels):
+    for level in ("item", "category", "total"):
+        shown = drawing.score_table(levels, level).data
         assert shown.count('<th scope="col"') <= 5
         assert "−0.0 %" not in shown
-    further = drawing.score_table(shop.levels, "item", drawing.FURTHER).data
-    assert further.count('<th scope="col"') == 1 + len(drawing.FURTHER)
-    skills = drawing.skill_table(shop.levels, [MODEL], "the best baseline").data
-    assert skills.count("<tr") == 1 + 2 * len(shop.levels)
+    for metrics in (drawing.FURTHER, drawing.DISTRIBUTIONS):
+        further = drawing.score_table(levels, "item", metrics).data
+        assert further.count('<th scope="col"') == 1 + len(metrics)
+    skills = drawing.skill_table(levels, [BASELINE], "the best baseline").data
+    assert skills.count("<tr") == 1 + (len(SKILLS) + 1) * len(levels)
 
 
-def test_sums_are_judged_apart_from_items(shop):
-    reading = drawing.judge_sums(shop.levels, [MODEL], BASELINES).reading
+def test_sums_are_judged_apart_from_items(levels):
+    reading = drawing.judge_sums({"total": levels["total"]}, [BASELINE], BASELINES).reading
     assert reading.startswith("The whole shop: ")
     assert "nothing follows" in reading
-    assert drawing.compare_models(shop.items, [MODEL], BASELINES).reading.startswith("For single items: ")
+    compared = drawing.compare_models(levels["item"], [BASELINE], BASELINES)
+    assert compared.reading.startswith("For single items: ")
+    others = drawing.judge_scores(levels["item"], [BASELINE], BASELINES).reading
+    assert "RMSSE" in others
+    assert "scaled CRPS" in others
     plt.close("all")
 
 
-def test_a_search_without_progress_names_no_setting():
-    trials = pd.DataFrame({"trial": [1, 2, 3, 4], "state": "complete", "value": [0.0166, 0.0168, 0.01659, 0.017]})
-    shares = pd.DataFrame({"parameter": ["num_leaves", "learning_rate"], "importance": [0.7, 0.3]})
-    assert drawing.show_parameter_importance(shares, trials).figure is None
-    assert "none of 4 trials does better" in drawing.show_trials(trials).reading
-    better = trials.assign(value=[0.0166, 0.0168, 0.0150, 0.017])
-    assert "num_leaves" in drawing.show_parameter_importance(shares, better).reading
-    assert "scores 0.0150" in drawing.show_trials(better).reading
-    plt.close("all")
-
-
-def test_next_to_no_sales_lead_no_list(shop):
-    upcoming = forecasting.forecast_next(shop.panel, shop.boosters[MODEL], 0.5)
-    nothing = drawing.show_next_week(upcoming.assign(forecast=0.01))
-    assert nothing.figure is None
-    assert "no item is expected to sell as much as 0.05 units" in nothing.reading
+def test_forecasts_raised_to_zero_are_counted(levels):
+    model = BASELINE + forecast_tables.RECONCILED
+    for negative, words in ((0, "none of them was"), (3, "3 of them were")):
+        assert words in drawing.judge_sums(levels, [model], BASELINES, negative).reading
 
 
 def make_scores(low: float | None, value: float, high: float | None) -> pd.DataFrame:
@@ -182,18 +169,16 @@ def make_scores(low: float | None, value: float, high: float | None) -> pd.DataF
 
 
 @pytest.mark.parametrize(
-    ("interval", "words", "tuning"),
+    ("interval", "words"),
     [
-        ((0.1, 0.2, 0.3), "better beyond chance", "Tuning helped"),
-        ((-0.3, -0.2, -0.1), "worse beyond chance", "Tuning did harm"),
-        ((-0.1, 0.1, 0.3), "cannot tell the two apart", "nothing that can be told from chance"),
-        ((None, 0.1, None), "too few series", "nothing follows"),
+        ((0.1, 0.2, 0.3), "better beyond chance"),
+        ((-0.3, -0.2, -0.1), "worse beyond chance"),
+        ((-0.1, 0.1, 0.3), "cannot tell the two apart"),
+        ((None, 0.1, None), "too few series"),
     ],
 )
-def test_verdicts_follow_the_interval(interval, words, tuning):
-    scores = make_scores(*interval)
-    assert words in drawing.verdict(scores, "A", ["zero"])
-    assert tuning in drawing.judge_tuning(scores, "A", "zero").reading
+def test_verdicts_follow_the_interval(interval, words):
+    assert words in drawing.verdict(make_scores(*interval), "A", ["zero"])
 
 
 def test_calibration_groups_are_equal_and_grow():

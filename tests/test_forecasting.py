@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
-from smartrocket import demand_scores, forecasting
+from smartrocket import demand_scores, forecast_tables, forecasting
 from smartrocket.demand_baselines import BASELINES, demand_matrix
 from smartrocket.errors import InputError
 from smartrocket.files import write_json, write_parquet_frame
@@ -108,8 +108,8 @@ def score_skill(panel: forecasting.Panel, effort: dict = EFFORT) -> dict[str, fl
     demand = demand_matrix(panel.frame)
     _, model = forecasting.train_before_test(panel, split, SETTINGS, **effort)
     none = pd.DataFrame(columns=["itemid", "origin", "categoryid"])
-    table = forecasting.forecast_table(panel, demand, split, {"LightGBM": model.booster}, 28, none)
-    levels = forecasting.score_levels(table, demand, split, none, [*BASELINES, "LightGBM"], BASELINES, 200, 0)
+    table = forecast_tables.forecast_table(panel, demand, split, {"LightGBM": model.booster}, 28, none)
+    levels = forecast_tables.score_levels(table, demand, split, none, [*BASELINES, "LightGBM"], BASELINES, 200, 0)
     return demand_scores.score_of(levels["item"], "LightGBM", "poisson_deviance_skill")
 
 
@@ -211,54 +211,6 @@ def test_nothing_is_learned_from_a_shop_without_sales(panel, split):
     assert forecasting.train_before_test(nothing, split, SETTINGS, **EFFORT) == (None, None)
 
 
-def test_sums_agree_with_the_items(panel, split, trained):
-    demand = demand_matrix(panel.frame)
-    history = pd.DataFrame(
-        {"itemid": demand.items, "categoryid": demand.items % 4, "valid_from": pd.Timestamp("2024-01-01")}
-    )
-    categories = forecasting.categories_at(history, demand.items, split.test_origins)
-    boosters = {"LightGBM": trained[1].booster}
-    table = forecasting.forecast_table(panel, demand, split, boosters, 28, categories)
-    total = forecasting.sum_forecasts(table)
-    of_category = forecasting.sum_forecasts(table, categories).groupby("origin").sum().reset_index()
-    for name in ("actual", "LightGBM", "historic mean"):
-        assert total[name].to_numpy() == pytest.approx(of_category[name].to_numpy())
-    daily = panel.frame.groupby("date")["sales"].sum()
-    for row in total.itertuples():
-        after = daily[(daily.index > row.origin) & (daily.index <= row.origin + HORIZON * forecasting.DAY)]
-        assert row.actual == after.sum()
-
-
-def test_newcomers_count_in_the_totals_only(panel, split, trained):
-    newcomer = panel.frame["itemid"] == panel.frame["itemid"].iloc[0]
-    frame = panel.frame[~newcomer | (panel.frame["date"] > split.test_origins[-1])]
-    demand = demand_matrix(frame)
-    none = pd.DataFrame(columns=["itemid", "origin", "categoryid"])
-    boosters = {"LightGBM": trained[1].booster}
-    table = forecasting.forecast_table(make_panel(frame), demand, split, boosters, 28, none)
-    rows = table[table["series"] == panel.frame["itemid"].iloc[0]]
-    assert len(rows) == len(split.test_origins)
-    assert not rows["known"].any()
-    assert not rows["LightGBM"].any()
-
-
-def test_categories_are_those_known_at_the_origin():
-    history = pd.DataFrame(
-        {
-            "itemid": [1, 1, 2],
-            "categoryid": [10, 11, 20],
-            "valid_from": pd.to_datetime(["2024-01-01 00:00", "2024-02-01 12:00", "2024-03-01 00:00"]),
-        }
-    )
-    origins = pd.to_datetime(["2024-01-31", "2024-02-01", "2024-02-02"])
-    found = forecasting.categories_at(history, np.array([1, 2, 3]), origins).set_index(["itemid", "origin"])
-    assert found.loc[1, "categoryid"].tolist() == [10, 11, 11]
-    # Item 2 is first described after the origins, item 3 never: nobody knew their categories.
-    assert found.loc[2, "categoryid"].tolist() == [forecasting.NO_CATEGORY] * 3
-    assert found.loc[3, "categoryid"].tolist() == [forecasting.NO_CATEGORY] * 3
-    assert forecasting.categories_at(history.iloc[:0], np.array([1]), origins).empty
-
-
 def test_shap_values_add_up_to_the_forecast(panel, split, trained):
     booster = trained[1].booster
     rows = panel.frame[panel.frame["date"].isin(split.test_origins)]
@@ -274,6 +226,7 @@ def test_an_interrupted_search_ends_like_an_uninterrupted_one(panel, split, tmp_
         space={
             "num_leaves": {"low": 2, "high": 16, "integer": True},
             "learning_rate": {"low": 0.05, "high": 0.3},
+            "monotone": {"choices": [False, True]},
         },
         fixed=SETTINGS,
         stride=4,
@@ -288,23 +241,61 @@ def test_an_interrupted_search_ends_like_an_uninterrupted_one(panel, split, tmp_
     found = forecasting.run_search(forecasting.open_search(parts, panel, search), panel, search, 4, None)
     assert [trial.params for trial in found] == [trial.params for trial in expected]
     assert [trial.value for trial in found] == [trial.value for trial in expected]
-    assert found[0].params == {name: SETTINGS[name] for name in search.space}
+    assert found[0].params == {"num_leaves": SETTINGS["num_leaves"], "learning_rate": 0.1, "monotone": False}
     chosen = forecasting.choose_settings(found, search)
-    assert chosen.deviance == min(trial.value for trial in found if trial.value is not None)
+    assert chosen.score == min(trial.value for trial in found if trial.value is not None)
     assert forecasting.choose_settings([], search) is None
 
 
-def test_the_days_after_the_log_are_forecast(panel, split, trained):
-    found = forecasting.forecast_next(panel, trained[1].booster, 0.5)
-    assert found["itemid"].is_unique
-    assert (found["first_date"] == panel.last_date + forecasting.DAY).all()
-    assert (found["last_date"] == panel.last_date + HORIZON * forecasting.DAY).all()
-    assert found["sells"].between(0, 1).all()
-    assert (found["low_80"] <= found["high_80"]).all()
-    assert (found["high_95"] >= found["high_80"]).all()
-    nothing = forecasting.forecast_next(panel, None, None)
-    assert nothing.empty
-    assert list(nothing) == list(found)
+def test_a_split_by_dates_keeps_each_month_apart():
+    frame = pd.DataFrame({"date": pd.date_range("2015-05-04", "2015-09-17")})
+    panel = forecasting.Panel(frame, [], HORIZON)
+    split = forecasting.plan_split(panel, 4, 3, "2015-09-01", "2015-08-01")
+    ahead = HORIZON * forecasting.DAY
+    assert [f"{origin:%m-%d}" for origin in split.test_origins] == ["09-03", "09-10"]
+    assert split.fold.train_last + ahead == pd.Timestamp("2015-07-31")
+    assert split.fold.check_first + forecasting.DAY == pd.Timestamp("2015-08-01")
+    assert split.fold.check_last + ahead == pd.Timestamp("2015-08-31")
+    for dates, words in ((("2015-09-12", None), "test_start"), (("2015-09-01", "2015-08-26"), "check_start")):
+        with pytest.raises(InputError, match=words):
+            forecasting.plan_split(panel, 4, 3, *dates)
+
+
+def test_looking_back_and_forward_changes_the_origins_only(panel, split):
+    before, now = forecasting.look_back(split), forecasting.look_forward(split, panel)
+    assert before.fold == now.fold == split.fold
+    assert before.test_origins[-1] == split.fold.check_last
+    assert before.test_origins[0] >= split.fold.check_first
+    assert now.test_origins.tolist() == [panel.last_date]
+    assert forecasting.look_back(None) is None
+
+
+def test_a_monotone_model_never_forecasts_less_for_more_sales(panel, split):
+    directions = dict(zip(FEATURES, forecasting.direct(FEATURES), strict=True))
+    assert directions["sales_sum_7"] == directions["views_sum_7"] == directions["category_sales_sum_7"] == 1
+    assert directions["price"] == directions["age_days"] == directions["weekday"] == 0
+    assert forecasting.direct(["sales_days_since", "addtocarts", "conversion_smoothed_30", "sales_total"]) == [
+        -1,
+        1,
+        1,
+        0,
+    ]
+    training = forecasting.retrain(panel, split.learn_last, {**SETTINGS, "monotone": True}, 40, 2, 0, 1)
+    rows = panel.frame.sample(300, random_state=0)
+    lowest = forecasting.predict(training.booster, rows, FEATURES)
+    for name in ("sales_sum_7", "views_sum_7"):
+        more = rows.assign(**{name: rows[name] + 5})
+        assert (forecasting.predict(training.booster, more, FEATURES) >= lowest - 1e-12).all()
+
+
+def test_a_training_may_be_stopped_by_squared_errors(panel, split):
+    fold = split.fold
+    training = forecasting.make_dataset(panel, fold.train_first, fold.train_last, 2)
+    check = forecasting.make_dataset(panel, fold.check_first, fold.check_last, reference=training)
+    trained = forecasting.train(training, check, SETTINGS, 30, 5, 0, 1, score="squared_error")
+    rows = forecasting.select_rows(panel, fold.check_first, fold.check_last)
+    errors = rows["target"].to_numpy() - forecasting.predict(trained.booster, rows, FEATURES)
+    assert trained.curve["check"][trained.trees - 1] == pytest.approx(np.mean(errors**2), rel=1e-4)
 
 
 def test_the_panel_is_read_as_it_was_written(tmp_path):
@@ -317,4 +308,5 @@ def test_the_panel_is_read_as_it_was_written(tmp_path):
     assert found.features == FEATURES
     assert found.frame["sales"].tolist() == frame["sales"].tolist()
     assert found.frame["price"].dtype == np.float32
+    assert found.frame["target_3"].equals(frame["target_3"].astype(np.float32).rename("target_3"))
     assert found.last_date == frame["date"].max()

@@ -11,7 +11,27 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from smartrocket.generator import HOUR_VIEWS, ShopDesign, draw_counts, generate, grow_categories, root_of
+from smartrocket.generator import (
+    DAY,
+    HOUR_VIEWS,
+    Clock,
+    ShopDesign,
+    draw_availability,
+    draw_counts,
+    draw_described,
+    draw_duplicates,
+    draw_life_cycles,
+    draw_prices,
+    drift,
+    generate,
+    grow_categories,
+    number_transactions,
+    plan_visits,
+    retailrocket_design,
+    root_of,
+    show_every_item,
+)
+from smartrocket.profiles import load_profile
 
 FILES = {
     "events.csv": "timestamp,visitorid,event,itemid,transactionid",
@@ -20,21 +40,8 @@ FILES = {
     "category_tree.csv": "categoryid,parentid",
 }
 TINY = ShopDesign(visitors=1_500, items=150, unvisited_items=30, categories=30, days=40, bots=1)
-# As RetailRocket, a fiftieth of its visitors and items.
-LIKENESS = ShopDesign(
-    seed=3,
-    visitors=28_000,
-    items=4_700,
-    unvisited_items=4_600,
-    categories=1_669,
-    engagement=1,
-    conversion=1,
-    popularity_spread=2.2,
-    price_changes=0.25,
-    property_names=1_104,
-    properties_per_item=28.5,
-    bots=1,
-)
+# As RetailRocket, a fiftieth of its visitors and items, with its whole tree of categories.
+LIKENESS = retailrocket_design(0.02).model_copy(update={"seed": 3, "categories": 1_669})
 
 
 @dataclass
@@ -101,6 +108,27 @@ def test_design_refuses_unknown_keys_and_impossible_values():
         ShopDesign(visitor_count=5)
     with pytest.raises(ValidationError, match="conversion"):
         ShopDesign(conversion=0)
+
+
+def test_retailrockets_design_scales():
+    whole, part = retailrocket_design(), retailrocket_design(0.1)
+    assert (whole.visitors, whole.items, whole.categories, whole.bots) == (1_407_580, 235_061, 1_669, 29)
+    assert (part.visitors, part.items, part.categories, part.bots) == (140_758, 23_506, 167, 3)
+    sizes = {"visitors", "items", "unvisited_items", "categories", "bots"}
+    assert part.model_dump(exclude=sizes) == whole.model_dump(exclude=sizes)
+    assert load_profile("full_size").shop.generate == whole
+    with pytest.raises(ValidationError, match="visitors"):
+        retailrocket_design(0.00001)
+
+
+def test_purchases_in_a_row_share_a_transaction_as_often_as_designed(tmp_path):
+    mean = {}
+    for share in (0.0, 0.5, 1.0):
+        shop = make_shop(TINY.model_copy(update={"visitors": 4_000, "joint_purchases": share}), tmp_path / str(share))
+        sales = shop.log[shop.log.event == "transaction"]
+        mean[share] = sales.groupby("transactionid").size().mean()
+    assert mean[0.0] == 1
+    assert 1.1 < mean[0.5] < mean[1.0] < 1.6
 
 
 def test_sample_is_small_and_busy(sample):
@@ -188,7 +216,7 @@ def test_hours_and_weekdays_follow_the_published_rhythm(likeness):
 
 def test_popularity_has_a_heavy_tail(likeness):
     per_item = likeness.log.itemid.value_counts()
-    assert len(per_item) == 4_700
+    assert len(per_item) == LIKENESS.items
     assert 2 <= per_item.median() <= 5
     assert per_item.quantile(0.9) == pytest.approx(25, abs=8)
     assert per_item.quantile(0.99) == pytest.approx(143, abs=60)
@@ -372,3 +400,86 @@ def test_rows_grow_in_proportion(tmp_path):
     rows = generate(large, tmp_path / "large")
     assert rows["events.csv"] == pytest.approx(4 * small.rows["events.csv"], rel=0.2)
     assert rows["item_properties_part1.csv"] == pytest.approx(4 * small.rows["item_properties_part1.csv"], rel=0.2)
+
+
+def test_the_clock_of_a_shop():
+    clock = Clock(ShopDesign())
+    assert pd.Timestamp(clock.start, unit="ms") == pd.Timestamp("2015-05-03 03:00:04")
+    assert pd.Timestamp(clock.end, unit="ms") == pd.Timestamp("2015-09-18 03:00:00")
+    assert pd.Timestamp(clock.origin, unit="ms") == pd.Timestamp("2015-05-03 03:00:00")
+    moments = np.array([clock.start, clock.start + 6 * DAY, clock.end - 1])
+    assert clock.day(moments).tolist() == [0, 6, 137]
+    assert clock.week(moments).tolist() == [0, 0, 19]
+    busy = clock.busyness(np.random.default_rng(1))
+    assert len(busy) == clock.hours
+    assert (np.diff(busy) > 0).all()
+    assert busy[-1] == pytest.approx(1)
+
+
+def test_histories_of_items_are_of_the_designed_kind():
+    rng = np.random.default_rng(2)
+    noise = drift(2_000, 30, memory=0.8, spread=0.5, rng=rng)
+    assert noise.std() == pytest.approx(0.5, rel=0.05)
+    assert np.corrcoef(noise[:, 9], noise[:, 10])[0, 1] == pytest.approx(0.8, abs=0.03)
+    born, life = draw_life_cycles(5_000, 20, rng)
+    assert life.shape == (5_000, 21)
+    assert (born > 0).mean() == pytest.approx(0.33 * 0.95 / 1.15, abs=0.03)
+    late = born > 1.5
+    assert (life[late, 0] == 0).all()
+    assert np.median(life.mean(axis=1)) == pytest.approx(1, abs=0.05)
+    category = rng.integers(0, 9, 5_000)
+    price, discount = draw_prices(5_000, 20, category, 0.5, rng)
+    moving = (discount != 1).any(axis=1)
+    assert moving.mean() == pytest.approx(0.5, abs=0.03)
+    assert (price[~moving] == price[~moving, :1]).all()
+    assert (price == 0).all(axis=1).mean() == pytest.approx(0.003, abs=0.003)
+    available = draw_availability(5_000, 4_000, 20, rng)
+    assert available[:4_000].mean() == pytest.approx(0.98, abs=0.01)
+    assert available[4_000:].mean() == pytest.approx(0.2, abs=0.05)
+    assert (available[4_000:] == available[4_000:, :1]).all()
+
+
+def test_popular_items_are_rather_described():
+    score = np.random.default_rng(3).normal(size=4_000)
+    described = draw_described(score, 0.788, np.random.default_rng(4))
+    assert described.sum() == 4_000 - round(0.212 * 4_000)
+    assert score[described].mean() > score[~described].mean() + 0.3
+
+
+def test_visits_are_planned_busiest_visitor_first():
+    clock = Clock(TINY)
+    visits = plan_visits(TINY, clock, np.random.default_rng(5))
+    assert (np.diff(visits.events) <= 0).all()
+    assert (np.diff(visits.visitor) >= 0).all()
+    assert visits.length.sum() == visits.events.sum()
+    same = np.diff(visits.visitor) == 0
+    assert (np.diff(visits.start)[same] >= 0).all()
+    assert ((visits.start >= clock.start) & (visits.start < clock.end)).all()
+
+
+def test_purchases_within_a_second_have_one_number():
+    log = {
+        "visitor": np.array([1, 1, 1, 1, 2]),
+        "event": np.array([2, 2, 0, 2, 2], np.int8),
+        "timestamp": np.array([0, 500, 600, 90_000, 90_100]),
+    }
+    numbers = number_transactions(log, np.random.default_rng(6))
+    assert numbers[2] == -1
+    assert numbers[0] == numbers[1]
+    assert len({*numbers[[0, 3, 4]].tolist()}) == 3
+    assert sorted({*numbers[[0, 3, 4]].tolist()}) == [0, 1, 2]
+
+
+def test_every_item_is_seen_at_the_cost_of_popular_ones():
+    log = {"item": np.repeat([0, 1], [40, 3]).astype(np.int32), "visitor": np.arange(43)}
+    show_every_item(log, 5, np.random.default_rng(7))
+    counts = np.bincount(log["item"], minlength=5)
+    assert counts.tolist() == [37, 3, 1, 1, 1]
+
+
+def test_repeated_rows_are_mostly_carts():
+    log = {"item": np.arange(1_000), "event": np.repeat([0, 1], [900, 100]).astype(np.int8)}
+    rows = draw_duplicates(log, 0.05, np.random.default_rng(8))
+    assert len(rows) == 50
+    assert (log["event"][rows] == 1).sum() == 40
+    assert len(set(rows)) == 50

@@ -17,6 +17,7 @@ from smartrocket.gru4rec import (
     bpr_max,
     cut_sessions,
     inputs_and_targets,
+    number_rows,
     sampled_cross_entropy,
 )
 from smartrocket.neighbours import Popularity
@@ -60,7 +61,7 @@ def test_cutting_long_sessions_loses_no_transition(lists, longest):
 @given(lists_strategy, st.integers(1, 20), st.integers(0, 3))
 def test_an_epoch_trains_on_every_transition_once(lists, clicks, seed):
     data = cut_sessions(sessions(lists), 50)
-    batches = batch_sessions(data.lengths, clicks, np.random.default_rng(seed))
+    batches = batch_sessions(data.lengths, clicks, np.random.default_rng(seed), nearby=3)
     assert sorted(np.concatenate(batches).tolist() if batches else []) == list(range(len(data)))
     pairs = []
     for batch in batches:
@@ -75,7 +76,7 @@ def test_negatives_follow_popularity_to_the_power():
     assert sampler.probability == pytest.approx(np.array([1, 2, 4]) / 7)
     drawn = sampler.draw(70_000, np.random.default_rng(0))
     assert np.bincount(drawn) / 10_000 == pytest.approx([1, 2, 4], rel=0.05)
-    assert np.exp(sampler.log_expected(np.array([0, 2]))) == pytest.approx([2 / 7, 8 / 7])
+    assert np.exp(sampler.log_expected(np.array([0, 2]), 2)) == pytest.approx([2 / 7, 8 / 7])
 
 
 def test_sampled_cross_entropy_estimates_the_full_one():
@@ -84,23 +85,52 @@ def test_sampled_cross_entropy_estimates_the_full_one():
     full = float(functional.cross_entropy(scores, torch.tensor([3])))
     sampler = NegativeSampler(np.repeat(np.arange(50), np.arange(1, 51)), 50, 0.7)
     drawn = sampler.draw(200_000, np.random.default_rng(1))
-    estimate = sampled_cross_entropy(
-        scores[:, 3],
-        scores[:, drawn],
-        torch.from_numpy(drawn == 3)[None],
-        torch.from_numpy(sampler.log_expected(drawn)),
-    )
+    items, counts, place = number_rows(drawn, np.array([3]))
+    weight = (np.log(counts) - sampler.log_expected(items, len(drawn))).astype(np.float32)
+    left_out = (torch.tensor([0]), torch.from_numpy(place))
+    estimate = sampled_cross_entropy(scores[:, 3], scores[:, items], torch.from_numpy(weight), left_out)
     assert float(estimate) == pytest.approx(full, rel=0.01)
 
 
-def test_bpr_max_is_the_papers_formula():
-    target, negatives = torch.tensor([0.3]), torch.tensor([[0.1, -0.5, 2.0]])
-    weights = np.exp([0.1, -0.5]) / np.exp([0.1, -0.5]).sum()
-    above = (weights / (1 + np.exp(-(0.3 - np.array([0.1, -0.5]))))).sum()
-    penalty = (weights * np.array([0.1, -0.5]) ** 2).sum()
-    left_out = torch.tensor([[False, False, True]])
-    loss = bpr_max(target, negatives, left_out, regularisation=0.5, elu=0)
-    assert float(loss) == pytest.approx(0.5 * penalty - np.log(above), rel=1e-5)
+def bpr_max_of_the_paper(target, negatives, counts, left_out, regularisation, elu):
+    """The formula term by term, for PyTorch to differentiate; `left_out` is a mask."""
+    if elu:
+        target, negatives = functional.elu(target, alpha=elu), functional.elu(negatives, alpha=elu)
+    weights = torch.where(left_out, 0.0, counts * negatives.exp())
+    weights = weights / weights.sum(1, keepdim=True)
+    above = (weights * torch.sigmoid(target[:, None] - negatives)).sum(1)
+    return (regularisation * (weights * negatives**2).sum(1) - above.log()).mean()
+
+
+@pytest.mark.parametrize("elu", [0, 0.5, 1])
+def test_bpr_max_and_its_slopes_are_the_papers_formula(elu):
+    generator = torch.Generator().manual_seed(0)
+    target = torch.randn(70, generator=generator, requires_grad=True)
+    negatives = torch.randn(70, 9, generator=generator, requires_grad=True)
+    counts = torch.tensor([1.0, 2, 1, 1, 3, 1, 1, 1, 1])
+    left_out = torch.zeros(70, 9, dtype=torch.bool)
+    left_out[[0, 3, 31, 32, 69], [8, 4, 0, 1, 2]] = True
+    expected = bpr_max_of_the_paper(target, negatives, counts, left_out, 1.95, elu)
+    slopes = torch.autograd.grad(expected, [target, negatives])
+    # A step of the computation in between stands for the matrix product whose result may be overwritten.
+    loss = bpr_max(target, negatives + 0.0, counts.log(), left_out.nonzero(as_tuple=True), 1.95, elu)
+    assert loss.item() == pytest.approx(expected.item(), rel=1e-5)
+    for ours, theirs in zip(torch.autograd.grad(loss, [target, negatives]), slopes, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-7)
+
+
+def test_bpr_max_stands_a_target_without_any_negative():
+    target, negatives = torch.tensor([0.3], requires_grad=True), torch.tensor([[0.3]], requires_grad=True)
+    nothing_else = (torch.tensor([0]), torch.tensor([0]))
+    loss = bpr_max(target, negatives + 0.0, torch.zeros(1), nothing_else, 1.0, 0.5)
+    assert torch.isfinite(torch.stack(torch.autograd.grad(loss, [target, negatives])[:1])).all()
+
+
+def test_rows_of_a_batch_are_numbered_negatives_first():
+    items, counts, places = number_rows(np.array([7, 3, 7]), np.array([9, 3, 1, 9, 7]))
+    assert items.tolist() == [3, 7, 1, 9]
+    assert counts.tolist() == [1, 2]
+    assert items[places].tolist() == [9, 3, 1, 9, 7]
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,15 @@ EVENTS = pd.DataFrame(
 TREE = pd.DataFrame([("category tree", "kept", 3)], columns=["file", "outcome", "rows"])
 NO_FAULT = {"orphans": 0, "cycles": 0}
 CATEGORIES = pd.DataFrame({"categoryid": [1, 2, 3], "level": [0, 1, 1]})
+BOTS = pd.DataFrame(
+    {
+        "limit": [100, 200, 500],
+        "visitors": [2, 1, 0],
+        "events": [1000, 600, 0],
+        "bought": [2, 0, 0],
+        "busiest_day": 300,
+    }
+)
 TYPES = {"timestamp": "timestamp(6)", "visitorid": "int64", "event": "string", "itemid": "int64"}
 
 
@@ -34,11 +43,16 @@ def test_events_are_told():
 
 
 def test_bots_are_told():
-    bots = pd.DataFrame({"visitorid": [1, 2], "busiest_day": [300, 250], "events": [400, 600]})
-    reading = ledger.read_bots(bots, 10_000, 200).reading
-    assert "2 visitors went beyond 200 events on one day, at most 300" in reading
-    assert "1,000 events, 10.0 % of the log" in reading
-    assert "would change nothing" in ledger.read_bots(bots.head(0), 10_000, 200).reading
+    reading = ledger.read_bots(BOTS, 10_000, None).reading
+    assert reading.startswith("The rule is off. The busiest visitor has 300 events on one day; a limit of 100 would")
+    assert "a limit of 200 would drop 1 visitor with 600 events (6.00 % of the log)" in reading
+    assert "limit of 500" not in reading
+    assert reading.endswith("are 2 purchases: it hits customers, too.")
+    assert "visitors beyond 400 events are gone" in ledger.read_bots(BOTS, 10_000, 400).reading
+    assert "No purchase" in ledger.read_bots(BOTS.assign(bought=0), 10_000, None).reading
+    assert "would change anything" in ledger.read_bots(BOTS.assign(visitors=0), 10_000, None).reading
+    shown = ledger.tabulate_bots(BOTS, 10_000)
+    assert shown["share of events"].tolist() == [0.1, 0.06, 0]
 
 
 def read_properties(tmp_path, connection, valid_from: list, used: int = 3) -> str:
@@ -100,6 +114,13 @@ def test_books_balance_in_words_and_bars():
     assert list(ends.values()) == pytest.approx([100, 100])
 
 
+def test_books_are_listed_file_by_file():
+    listed = ledger.tabulate_books(pd.concat([EVENTS, TREE], ignore_index=True))
+    assert listed.outcome.tolist() == ["came in", "kept", "exact duplicate", "unknown event type", "came in", "kept"]
+    assert listed.rows.tolist() == [100, 97, 2, 1, 3, 3]
+    assert listed.share.tolist() == pytest.approx([1, 0.97, 0.02, 0.01, 1, 1])
+
+
 def test_frame_ledger_adds_up():
     judged = pd.DataFrame({"reason": [None, "category listed again", None]})
     books = ledger.make_frame_ledger(judged, "category tree")
@@ -108,9 +129,8 @@ def test_frame_ledger_adds_up():
 
 
 def test_facts_are_listed():
-    bots = pd.DataFrame({"visitorid": [1], "busiest_day": [300], "events": [400]})
     books = pd.concat([EVENTS, TREE], ignore_index=True)
-    facts = ledger.list_facts(books, bots, CATEGORIES, {"orphans": 1, "cycles": 0}, {"item_prices": 5})
+    facts = ledger.list_facts(books, BOTS, CATEGORIES, {"orphans": 1, "cycles": 0}, {"item_prices": 5})
     assert facts == {
         "events_rows_in": (100, "rows"),
         "events_rows_kept": (97, "rows"),
@@ -120,10 +140,24 @@ def test_facts_are_listed():
         "category_tree_rows_dropped": (0, "rows"),
         "events_duplicates_dropped": (2, "rows"),
         "bot_visitors": (1, "visitors"),
-        "bot_events": (400, "events"),
+        "bot_events": (600, "events"),
         "categories": (3, "categories"),
         "category_roots": (1, "categories"),
         "category_orphans": (1, "categories"),
         "category_circles": (0, "circles"),
         "item_prices_rows": (5, "rows"),
     }
+
+
+def test_frequent_properties_are_listed_or_said_to_be_absent():
+    frame = pd.DataFrame({"property": ["790", "<b>"], "rows": [1200, 3], "items": [7, 1], "values": [4, 1]})
+    shown = ledger.tabulate_properties(frame, most=1).data
+    assert "1,200" in shown
+    assert "&lt;b&gt;" not in shown
+    assert "&lt;b&gt;" in ledger.tabulate_properties(frame).data
+    assert "no property" in ledger.tabulate_properties(frame.head(0)).data
+
+
+def test_kept_rows_are_counted():
+    assert ledger.count_kept(EVENTS) == 97
+    assert ledger.count_kept(EVENTS[EVENTS.outcome != "kept"]) == 0

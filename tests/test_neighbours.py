@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from smartrocket.neighbours import (
     CoOccurrence,
     Popularity,
+    RandomWalk,
     SeenItems,
     SequentialRules,
     SessionNeighbours,
@@ -108,6 +109,41 @@ def test_only_the_most_similar_and_latest_sessions_vote():
     assert np.flatnonzero(one[0]).tolist() == [3]
     two = SessionNeighbours(neighbours=5, sample=2).fit(train, 4).score(sessions([0]))
     assert np.flatnonzero(two[0]).tolist() == [2, 3]
+
+
+def walk_by_hand(train: list[list[int]], prefix: list[int], item_count: int, model: RandomWalk) -> np.ndarray:
+    """The walk in plain Python, from its description."""
+    ties, clicks = np.zeros((item_count, item_count)), np.zeros(item_count)
+    for session in train:
+        for late, item in enumerate(session):
+            clicks[item] += 1
+            for early in range(max(late - model.reach, 0), late):
+                tie = exp((1 - (late - early)) / model.step_decay) / sqrt(len(session))
+                ties[session[early], item] += tie
+                ties[item, session[early]] += tie
+    np.fill_diagonal(ties, 0)
+    ties /= np.maximum(clicks, 1) ** model.damping
+    steps = ties / np.maximum(ties.sum(1, keepdims=True), 1e-12)
+    start = np.zeros(item_count)
+    for place, item in enumerate(prefix):
+        start[item] = exp(-(len(prefix) - 1 - place) / model.click_decay)
+    once = start / start.sum() @ steps
+    scores = once + model.second_step * once @ steps + model.comeback * start
+    scores[prefix[-1]] = 0
+    return scores
+
+
+@settings(max_examples=60, deadline=None)
+@given(lists_strategy, st.lists(st.integers(0, 5), min_size=1, max_size=5))
+def test_the_random_walk_is_as_described(train, prefix):
+    model = RandomWalk(reach=3).fit(sessions(*train), 6)
+    assert model.score(sessions(prefix))[0] == pytest.approx(walk_by_hand(train, prefix, 6, model), rel=1e-4, abs=1e-6)
+
+
+def test_a_second_step_reaches_what_one_does_not():
+    train = sessions([0, 1], [1, 2], [3, 4])
+    assert np.flatnonzero(RandomWalk(second_step=0).fit(train, 5).score(sessions([0]))[0]).tolist() == [1]
+    assert np.flatnonzero(RandomWalk().fit(train, 5).score(sessions([0]))[0]).tolist() == [1, 2]
 
 
 def test_keep_largest_keeps_rows_apart():

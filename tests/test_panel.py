@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+import ibis
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -8,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shops import FIRST_DAY, PROPERTIES, TREE, load, make_events, random_events, random_properties
+from shops import FIRST_DAY, KINDS, PROPERTIES, TREE, load, make_events, random_events, random_properties
 from smartrocket import cleaning
+from smartrocket import panel as panel_module
 from smartrocket.engine import connect, write_batches
 from smartrocket.panel import (
     HALF_LIFE_DAYS,
@@ -18,6 +20,7 @@ from smartrocket.panel import (
     SOURCES,
     WINDOWS,
     Catalogue,
+    Diary,
     WindowSums,
     build_panel,
     describe_panel,
@@ -165,8 +168,8 @@ class Naive:
             "category_sales_sum_30": month,
             "category_views_sum_7": views,
             "parent_sales_sum_7": above,
-            "category_sales_trend": week / (month * 7 / 30) if month else None,
-            "category_share_30": self.total("sales", item, day, 30) / month if month else None,
+            "category_sales_trend_7_30": week / (month * 7 / 30) if month else None,
+            "category_sales_share_30": self.total("sales", item, day, 30) / month if month else None,
         }
 
     def prices(self, item: int, day: int, age: int) -> dict:
@@ -183,7 +186,7 @@ class Naive:
             "price": price,
             "available": None if available is None else int(available),
             "price_to_category": price / np.mean(prices) if price is not None and prices else None,
-            "price_to_past": price / np.mean(past) if price is not None and past else None,
+            "price_to_mean_30": price / np.mean(past) if price is not None and past else None,
             "price_change_7": None if price is None or week_ago is None else price - week_ago,
         }
 
@@ -246,50 +249,161 @@ def base_panel(connection):
     return build(connection, *BASE)
 
 
-@settings(max_examples=10, deadline=None)
+CHANGES = ["stop", "delete", "alter", "add", "replace"]
+
+
+@settings(max_examples=12, deadline=None)
 @given(
     day=st.integers(1, DAYS - 2),
-    change=st.sampled_from(["delete", "alter", "add", "replace"]),
-    of=st.sampled_from(["events", "properties", "both"]),
+    change=st.sampled_from(CHANGES),
+    of=st.sampled_from(["events", "properties", "categories", "all"]),
     seed=st.integers(0, 1000),
 )
 def test_no_feature_knows_what_happens_later(connection, base_panel, day, change, of, seed):
     """Whatever is changed after day t, no feature of a day up to t changes, and no row comes or goes."""
+    panel = build(connection, *change_future(day, change, of, seed))
+    assert find_leaks(base_panel, panel, day) == []
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_what_happens_later_changes_every_feature_of_later_days(connection, base_panel, change):
+    """The test above would be worth nothing if its changes touched no feature at all."""
+    day = 12
+    panel = build(connection, *change_future(day, change, "all", seed=1))
+    keys = ["date", "itemid"]
+    both = base_panel.merge(panel, on=keys, suffixes=("", "_changed"))
+    later = both[both.date > FIRST_DAY.date() + timedelta(days=day)]
+    moved = {
+        name for name in list_features(load(connection, panel.head(1))) if differ(later[name], later[f"{name}_changed"])
+    }
+    # Deleting what comes later makes no item older or younger, and the calendar is what it is.
+    assert set(list_features(load(connection, panel.head(1)))) - moved <= {"age_days", "weekday"}
+
+
+def differ(left: pd.Series, right: pd.Series) -> bool:
+    return bool(((left != right) & ~(left.isna() & right.isna())).any())
+
+
+def see_tomorrow(monkeypatch):
+    """Let every day be lived with the events and changes of the day after it."""
+    honest = Diary.between
+    monkeypatch.setattr(Diary, "between", lambda diary, after, until: honest(diary, after + 1, until + 1))
+
+
+def know_a_day_early(property_name):
+    """Return a function that lets one property change a day before it does."""
+
+    def inject(monkeypatch):
+        honest = panel_module.find_changes
+
+        def early(history, name, items):
+            changes = honest(history, name, items)
+            return changes.mutate(date=changes.date - ibis.interval(days=1)) if name == property_name else changes
+
+        monkeypatch.setattr(panel_module, "find_changes", early)
+
+    return inject
+
+
+def choose_items_by_their_future(monkeypatch):
+    """Let an item enter the panel with its first event of any kind, if it is ever carted or sold."""
+    honest = panel_module.list_items
+
+    def leaky(daily, entry_events):
+        items = honest(daily, entry_events)
+        return items.mutate(entry=ibis.ifelse(items.entry.notnull(), items["first"], items.entry))
+
+    monkeypatch.setattr(panel_module, "list_items", leaky)
+
+
+@pytest.mark.parametrize(
+    ("inject", "suspects"),
+    [
+        (see_tomorrow, {"sales", "views_sum_7", "category_sales_sum_7", "shop_views_sum_7", "price"}),
+        (know_a_day_early("categoryid"), {"categoryid"}),
+        (know_a_day_early("price"), {"price", "price_change_7", "price_to_mean_30"}),
+        (know_a_day_early("available"), {"available"}),
+        (choose_items_by_their_future, {"rows"}),
+    ],
+    ids=["tomorrow's events", "category", "price", "availability", "choice of items"],
+)
+def test_a_leak_would_be_found(connection, monkeypatch, inject, suspects):
+    """The proof can fail: with a leak built in on purpose, the same comparison finds it."""
+    inject(monkeypatch)
+    leaky = build(connection, *BASE)
+    found = set()
+    for day in range(1, 40, 3):
+        found.update(find_leaks(leaky, build(connection, *change_future(day, "stop", "all", seed=1)), day))
+        if suspects <= found:
+            break
+    assert suspects <= found
+
+
+def find_leaks(base: pd.DataFrame, panel: pd.DataFrame, day: int) -> list[str]:
+    """Name the columns, but for the targets, that differ on the days up to `day`; "rows" where the rows do."""
+    until = FIRST_DAY.date() + timedelta(days=day)
+    left, right = (frame[frame.date <= until].reset_index(drop=True) for frame in (base, panel))
+    if not left[["date", "itemid"]].equals(right[["date", "itemid"]]):
+        return ["rows"]
+    return [name for name in base if not name.startswith("target") and differ(left[name], right[name])]
+
+
+def change_future(day: int, change: str, of: str, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return events and properties of the base shop with another future after the end of `day`."""
     random = np.random.default_rng(seed)
     end = FIRST_DAY + pd.Timedelta(days=day + 1)
     (events, properties), (other_events, other_properties) = BASE, MORE
-    milliseconds = int(end.timestamp() * 1000)
-    if of != "properties":
-        later = events[events.timestamp >= end]
-        events = pd.concat(
-            [
-                events[events.timestamp < end],
-                rewrite(later, other_events[other_events.timestamp >= end], change, random),
-            ]
+    if of in ("events", "all"):
+        past, later, others = (
+            events[events.timestamp < end],
+            events[events.timestamp >= end],
+            other_events[other_events.timestamp >= end],
         )
+        events = pd.concat([past, rewrite(later, others, change, random, alter_events)])
     if of != "events":
-        later = properties[properties.timestamp >= milliseconds]
-        others = other_properties[other_properties.timestamp >= milliseconds]
-        properties = pd.concat(
-            [properties[properties.timestamp < milliseconds], rewrite(later, others, change, random)]
-        )
-    panel = build(connection, events, properties)
-    unknown = [name for name in panel if not name.startswith("target")]
-    until = end.date()
-    pd.testing.assert_frame_equal(
-        panel.loc[panel.date < until, unknown].reset_index(drop=True),
-        base_panel.loc[base_panel.date < until, unknown].reset_index(drop=True),
-        check_exact=True,
-    )
+        milliseconds = int(end.timestamp() * 1000)
+        future = properties.timestamp >= milliseconds
+        other_future = other_properties.timestamp >= milliseconds
+        if of == "categories":
+            future &= properties.property == "categoryid"
+            other_future &= other_properties.property == "categoryid"
+        later = rewrite(properties[future], other_properties[other_future], change, random, alter_properties)
+        properties = pd.concat([properties[~future], later])
+    return events, properties
 
 
-def rewrite(later: pd.DataFrame, others: pd.DataFrame, change: str, random: np.random.Generator) -> pd.DataFrame:
-    """Change the future: delete some of it, alter the items in it, add to it, or replace it by another one."""
+def rewrite(later: pd.DataFrame, others: pd.DataFrame, change: str, random: np.random.Generator, alter) -> pd.DataFrame:
+    """Change the future: delete all or half of it, alter what happens in it, add to it, or take another one."""
+    if change == "stop":
+        return later.head(0)
     if change == "delete":
         return later[random.random(len(later)) < 0.5]
     if change == "alter":
-        return later.assign(itemid=100 + random.integers(1, 12, len(later)))
+        return alter(later, random)
     return pd.concat([later, others]) if change == "add" else others
+
+
+def alter_events(later: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    """Give each event another item, visitor and type."""
+    size = len(later)
+    return later.assign(
+        itemid=100 + random.integers(1, 12, size),
+        visitorid=random.integers(0, 20, size),
+        event=random.choice(KINDS, size),
+    )
+
+
+def alter_properties(later: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    """Give each row another item and the value of another row of its property."""
+    shuffled = later.groupby("property").value.transform(lambda values: random.permutation(values.to_numpy()))
+    return later.assign(itemid=100 + random.integers(1, 9, len(later)), value=shuffled)
+
+
+def test_the_days_to_the_end_of_the_log_are_a_label(connection, base_panel):
+    left = [(LAST - day).days for day in base_panel.date]
+    assert base_panel.days_to_end.tolist() == left
+    assert "days_to_end" not in list_features(load(connection, base_panel.head(1)))
+    assert (base_panel.target.isna() == (base_panel.days_to_end < 7)).all()
 
 
 @pytest.mark.parametrize("seed", [1, 2])
@@ -305,7 +419,15 @@ def test_a_shop_without_properties_has_the_same_columns_without_values(connectio
     events, properties = BASE
     panel = build(connection, events, properties.head(0))
     assert panel.columns.tolist() == base_panel.columns.tolist()
-    bare = ["categoryid", "parentid", "price", "available", "price_to_category", "category_share_30", "price_change_7"]
+    bare = [
+        "categoryid",
+        "parentid",
+        "price",
+        "available",
+        "price_to_category",
+        "category_sales_share_30",
+        "price_change_7",
+    ]
     assert panel[bare].isna().all(axis=None)
     own = [name for name in panel if name.startswith(("sales", "views", "addtocarts", "target", "shop", "age"))]
     pd.testing.assert_frame_equal(panel[own], base_panel[own])
@@ -388,6 +510,28 @@ def test_panel_is_described(connection, base_panel):
 def test_complete_days(connection, first, last, days):
     events = load(connection, make_events([(first, 1, "view", 1), (last, 1, "view", 1)]), EVENTS)
     assert tuple(day.isoformat() for day in find_complete_days(events)) == days
+
+
+def test_days_are_counted_and_read_back(connection):
+    events = make_events([(0, 1, "view", 5), (1, 2, "view", 5), (1500, 1, "transaction", 5), (9, 1, "addtocart", 6)])
+    daily = panel_module.count_daily(load(connection, events, EVENTS))
+    diary = panel_module.read_diary(daily.rename(place="itemid"))
+    start = panel_module.number_day(FIRST_DAY.date())
+    assert (diary.day - start).tolist() == [0, 0, 1]
+    assert {name: values.tolist() for name, values in diary.columns.items()} == {
+        "place": [5, 6, 5],
+        "sales": [0, 0, 1],
+        "addtocarts": [0, 1, 0],
+        "views": [2, 0, 0],
+    }
+    assert diary.between(start, start + 1)["sales"].tolist() == [1]
+    assert diary.between(start + 1, start + 9)["sales"].tolist() == []
+
+
+def test_dividing_by_zero_is_nothing():
+    np.testing.assert_array_equal(
+        panel_module.divide(np.array([1.0, 0, 6]), np.array([0.0, 0, 3])), [np.nan, np.nan, 2]
+    )
 
 
 def test_window_sums_count_the_last_days():

@@ -25,7 +25,7 @@ def test_every_profile_of_the_project_is_valid(name):
 
 
 def test_there_is_a_profile_for_each_kind_of_shop():
-    assert list_profiles() == ["ci", "own_shop", "retailrocket", "sample"]
+    assert list_profiles() == ["ci", "full_size", "own_shop", "retailrocket", "sample"]
 
 
 def test_a_profile_changes_only_what_it_names(write):

@@ -1,61 +1,32 @@
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from smartrocket.errors import InputError
 from smartrocket.ranking import (
-    Gate,
     Ranking,
     bootstrap_interval,
+    bootstrap_means,
     catalogue,
-    comparison_gate,
     contrast_interval,
-    enforce,
     evaluate,
     evaluate_all,
-    leak_gates,
+    mask_interval,
     next_clicks,
-    plausibility_gates,
     rank_targets,
     read_sessions,
+    sample_clicks,
     top_items,
 )
-
-START = pd.Timestamp("2015-06-01")
-
-
-def frame(*sessions: list[int]) -> pd.DataFrame:
-    rows = [
-        {"sessionid": number, "itemid": item, "timestamp": START + pd.Timedelta(hours=number, seconds=place)}
-        for number, session in enumerate(sessions)
-        for place, item in enumerate(session)
-    ]
-    return pd.DataFrame(rows, columns=["sessionid", "itemid", "timestamp"]).astype(
-        {"sessionid": "int64", "itemid": "int64", "timestamp": "datetime64[ns]"}
-    )
-
-
-class Fixed:
-    """Gives every prefix the same scores."""
-
-    def __init__(self, scores):
-        self.scores = np.array(scores, dtype=np.float32)
-
-    def fit(self, sessions, item_count):
-        return self
-
-    def score(self, prefixes):
-        return np.tile(self.scores, (len(prefixes), 1))
-
+from visits import Fixed, make_clicks
 
 sessions_strategy = st.lists(st.lists(st.integers(0, 9), min_size=1, max_size=8), max_size=6)
 
 
 @given(sessions_strategy)
 def test_every_click_but_a_sessions_first_is_asked_for_once(lists):
-    clicks = frame(*lists)
+    clicks = make_clicks(*lists)
     ids = catalogue(clicks)
     asked = next_clicks(read_sessions(clicks, ids))
     expected = [
@@ -79,7 +50,7 @@ def test_every_click_but_a_sessions_first_is_asked_for_once(lists):
 
 @given(sessions_strategy.filter(len), st.integers(1, 4))
 def test_cutting_and_padding_keep_the_latest_clicks(lists, kept):
-    clicks = frame(*lists)
+    clicks = make_clicks(*lists)
     sessions = read_sessions(clicks, catalogue(clicks))
     cut = sessions.last(kept)
     assert (cut.lengths == np.minimum(sessions.lengths, kept)).all()
@@ -97,7 +68,7 @@ def test_ties_count_against_the_model():
 
 
 def test_metrics_of_a_ranking_worked_out_by_hand():
-    clicks = frame([1, 2, 3], [1, 4])
+    clicks = make_clicks([1, 2, 3], [1, 4])
     ids = catalogue(clicks)
     asked = next_clicks(read_sessions(clicks, ids))
     ranking = evaluate(Fixed([4, 3, 2, 1]), asked, len(ids), batch=2)
@@ -109,13 +80,14 @@ def test_metrics_of_a_ranking_worked_out_by_hand():
     assert metrics["ndcg@20"] == pytest.approx((1 / np.log2(3) + 1 / 2 + 1 / np.log2(5)) / 3)
     # The lowest-scored item is never shown: its score is no reason to recommend it.
     assert ranking.coverage == 3 / 4
+    assert ranking.shown.tolist() == [3, 3, 3, 0]
 
 
 @given(st.lists(st.integers(1, 40), min_size=1, max_size=30))
 def test_metrics_are_ordered_shares(ranks):
-    clicks = frame(*[[0, 1]] * len(ranks))
+    clicks = make_clicks(*[[0, 1]] * len(ranks))
     asked = next_clicks(read_sessions(clicks, catalogue(clicks)))
-    values = Ranking(asked, np.array(ranks), np.array([0]), 2).metrics()
+    values = Ranking(asked, np.array(ranks), np.ones(2, dtype=int)).metrics()
     hits = [values[f"hit_rate@{length}"] for length in (1, 5, 10, 20)]
     assert hits == sorted(hits)
     assert hits[0] <= values["mrr@20"] <= values["ndcg@20"] <= hits[-1] <= 1
@@ -138,6 +110,28 @@ def test_bootstrap_draws_whole_sessions():
     assert 0.35 < wide[0] < 0.5 < wide[1] < 0.65
 
 
+def test_several_means_are_drawn_from_the_same_sessions():
+    session = np.repeat(np.arange(30), 2)
+    gains = np.random.default_rng(0).random((60, 2))
+    everything = np.ones((60, 2), dtype=bool)
+    means = bootstrap_means(gains, everything, session, seed=4, replicates=50)
+    assert means.shape == (50, 2)
+    alone = bootstrap_means(gains[:, 1:], everything[:, 1:], session, seed=4, replicates=50)
+    assert means[:, 1] == pytest.approx(alone[:, 0])
+    difference = bootstrap_means(gains[:, :1] - gains[:, 1:], everything[:, :1], session, seed=4, replicates=50)
+    assert means[:, 0] - means[:, 1] == pytest.approx(difference[:, 0])
+
+
+def test_a_mean_over_some_clicks_counts_only_those():
+    session = np.repeat(np.arange(20), 2)
+    first = np.tile([True, False], 20)
+    assert mask_interval(first.astype(float), first, session, seed=1) == (1.0, 1.0)
+    assert mask_interval(first.astype(float), first & (session < 9), session, seed=1) == (None, None)
+    rare = bootstrap_means(np.ones((40, 1)), (session == 0)[:, None], session, seed=1, replicates=50)[:, 0]
+    assert np.isnan(rare).any()
+    assert set(rare[~np.isnan(rare)]) == {1.0}
+
+
 def test_a_contrast_compares_two_kinds_of_clicks():
     session = np.repeat(np.arange(40), 2)
     after = np.tile([False, True], 40)
@@ -148,39 +142,23 @@ def test_a_contrast_compares_two_kinds_of_clicks():
     assert contrast_interval(np.ones(80), session, ~after, after & (session < 9), seed=1) == (None, None)
 
 
-def test_leaks_stop_the_run():
-    train, test = frame([1, 2]), frame([1, 2], [2, 1])
-    gates = leak_gates(train, test)
-    assert [gate.passed for gate in gates] == [False, False]
-    with pytest.raises(InputError, match="1 shared sessions"):
-        enforce(gates)
-    enforce(leak_gates(train, test[test["sessionid"] == 1]))
-    enforce(leak_gates(train.head(0), test.head(0)))
-
-
-def test_results_too_good_to_be_true_are_reported():
-    clicks = frame(*[[1, 2]] * 4)
-    asked = next_clicks(read_sessions(clicks, catalogue(clicks)))
-    perfect = Ranking(asked, np.array([1, 1, 1, 1]), np.array([0]), 1000)
-    poor = Ranking(asked, np.array([2, 3, 30, 30]), np.array([0]), 1000)
-    gates = plausibility_gates({"a": perfect, "b": poor}, 0.6, 0.75, stops=True)
-    assert [gate.passed for gate in gates] == [False, True]
-    with pytest.raises(InputError, match="a: results are plausible"):
-        enforce(gates)
-    enforce(plausibility_gates({"a": perfect}, 0.6, 0.75, stops=False))
-    small = Ranking(asked, np.array([1, 1, 1, 1]), np.array([0]), 999)
-    assert plausibility_gates({"a": small}, 0.6, 0.75, stops=True) == []
-    assert not comparison_gate({"network": poor, "rule": perfect}, "network", "rule").passed
-    enforce([Gate("x", False, "only reported", stops=False)])
-
-
 def test_nothing_to_rank_is_no_error():
-    empty = frame()
+    empty = make_clicks()
     asked = next_clicks(read_sessions(empty, catalogue(empty)))
     assert len(asked) == 0
     assert evaluate_all({"a": Fixed([])}, asked, 0) == {}
 
 
+def test_drawn_clicks_keep_their_answers():
+    clicks = make_clicks([1, 2, 3], [3, 1], [2, 2, 1])
+    asked = next_clicks(read_sessions(clicks, catalogue(clicks)))
+    drawn = sample_clicks(asked, 3, seed=1)
+    assert len(drawn) == 3
+    whole = {(tuple(asked.prefixes.take([i]).items), asked.targets[i], asked.session[i]) for i in range(len(asked))}
+    assert {(tuple(drawn.prefixes.take([i]).items), drawn.targets[i], drawn.session[i]) for i in range(3)} <= whole
+    assert len(sample_clicks(asked, 99, seed=1)) == len(asked)
+
+
 def test_an_item_without_training_is_named():
     with pytest.raises(InputError, match="item 7"):
-        read_sessions(frame([1, 7]), np.array([1, 2, 9]))
+        read_sessions(make_clicks([1, 7]), np.array([1, 2, 9]))

@@ -7,7 +7,7 @@ from shops import REAL, REAL_EVENTS, write_shop
 from smartrocket.engine import connect
 from smartrocket.errors import InputError
 from smartrocket.ingestion import ingest
-from smartrocket.rawfiles import RawFiles, check_events
+from smartrocket.rawfiles import EVENTS, RawFiles, check_events, find_columns, read_header
 from smartrocket.workspace import Workspace
 
 HEADER = "timestamp,visitorid,event,itemid,transactionid\n"
@@ -176,9 +176,25 @@ def test_several_property_files_are_one_table_and_a_bad_line_names_its_file(tmp_
     (tmp_path / "raw" / "a.csv").write_text(header + "1,2,790,n1.000\n")
     (tmp_path / "raw" / "b.csv").write_text(header)
     assert len(read(tmp_path, connection, raw)["properties"]) == 1
+    # Parts of other columns, or in another order of columns, are put together just so, in the order of the profile.
+    (tmp_path / "raw" / "b.csv").write_text(header + "2,3,790,n2.000\n3,3,790,n3.000\n")
+    (tmp_path / "raw" / "absent.csv").write_text("value,property,itemid,timestamp\nn4.000,790,4,4\n")
+    properties = read(tmp_path, connection, raw)["properties"]
+    assert properties.timestamp.tolist() == [1, 2, 3, 4]
+    assert properties.value.tolist() == ["n1.000", "n2.000", "n3.000", "n4.000"]
     (tmp_path / "raw" / "b.csv").write_text(header + "1,2,790\n")
     with pytest.raises(InputError, match=r"b\.csv, line 2: it has 3 fields"):
         ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+def test_a_header_is_read_and_its_columns_are_found(tmp_path):
+    path = tmp_path / "events.csv"
+    path.write_text('\ufeff"time", visitorid ,event,itemid\n', encoding="utf-8")
+    assert read_header(path) == ["time", "visitorid", "event", "itemid"]
+    header, names = find_columns(path, EVENTS, {"timestamp": "time"})
+    assert header == read_header(path)
+    assert names["timestamp"] == "time"
+    assert names["transactionid"] == "transactionid"
 
 
 @pytest.mark.skipif(not REAL_EVENTS.exists(), reason="the real rows are not here")

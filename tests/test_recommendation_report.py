@@ -6,9 +6,11 @@ import pytest
 from IPython.display import HTML, Markdown
 
 from smartrocket import recommendation_report as report
+from smartrocket import recommendation_slices as slices
 from smartrocket.ranking import Ranking, Sessions, next_clicks
 from smartrocket.recommendation_tuning import describe_shortcuts, describe_space
 from smartrocket.results import Results
+from smartrocket.wording import points
 from smartrocket.workspace import Workspace
 
 CLAIM = re.compile(r"best|highest|most often|%|hit rate|ahead|interval", re.IGNORECASE)
@@ -21,7 +23,7 @@ def rankings(sessions: int = 100, items: int = 2000) -> dict[str, Ranking]:
     asked = next_clicks(Sessions(numbers, np.arange(5.0 * sessions), np.arange(0, 5 * sessions + 1, 5)))
     generator = np.random.default_rng(0)
     return {
-        name: Ranking(asked, generator.integers(1, 30 + 30 * place, len(asked)), np.arange(5), items)
+        name: Ranking(asked, generator.integers(1, 30 + 30 * place, len(asked)), np.ones(items))
         for place, name in enumerate(NAMES)
     }
 
@@ -30,8 +32,8 @@ def readings(ranked: dict[str, Ranking], least: int) -> list[str]:
     """Everything that compares, in words."""
     return [
         report.compare_models(ranked, 1, least).reading,
-        report.compare_repeats(ranked, least).reading,
-        report.compare_positions(ranked, NAMES, 1, least).reading,
+        report.compare_repeats(ranked, 1, least).reading,
+        slices.compare_positions(ranked, NAMES, 1, report.refuse_rankings(ranked, least)).reading,
         report.judge_tuning(ranked, NAMES[0], NAMES[1], 1, least),
     ]
 
@@ -65,7 +67,7 @@ def test_above_the_gate_models_are_compared(tmp_path):
     models, _, positions, tuning = readings(ranked, 200)
     assert models.startswith("GRU4Rec tuned finds")
     assert "percentage points" in models
-    assert positions.startswith(("No clear change:", "It rises:", "It falls:"))
+    assert positions.startswith(("No clear change; ", "It rises; ", "It falls; "))
     assert "hit rate@20 went from" in tuning
     assert "MRR@20 went from" in tuning
     assert "-" not in tuning
@@ -93,12 +95,12 @@ def test_a_loss_that_rises_is_not_called_a_fall():
 
 
 def test_differences_have_a_true_minus_sign_and_no_signed_zero():
-    assert [report.points(share) for share in (0.0123, -0.0123, -0.0001)] == ["+1.2", "−1.2", "0.0"]
+    assert [points(share) for share in (0.0123, -0.0123, -0.0001)] == ["+1.2", "−1.2", "0.0"]
 
 
 def test_a_search_that_found_nothing_says_so():
     finding = report.describe_trials(pd.DataFrame(), "mrr@20", 0, 200)
-    assert finding.reading == "Nothing could be searched; what follows is the first network again."
+    assert finding.reading == "Nothing could be searched, so the first network's settings stay."
     tried = pd.DataFrame({"trial": [1, 2], "state": "complete", "value": [0.1, 0.2]})
     assert not CLAIM.search(report.describe_trials(tried, "mrr@20", 1, 200).reading)
     assert "1 validation click " in report.describe_trials(tried, "mrr@20", 1, 200).reading
@@ -112,3 +114,34 @@ def test_a_search_is_described_as_it_is():
     assert "latest 4 sessions of 10" in describe_shortcuts(4, 10, 3, 5)
     assert describe_shortcuts(4, 4, 0, 0) == "There is no validation click to judge a trial by."
     assert "random draw of 3 clicks from the 5" in describe_shortcuts(4, 10, 3, 5)
+
+
+def test_the_part_of_the_network_in_the_blend_is_told():
+    weighed = pd.DataFrame({"weight": [0.0, 0.3, 1.0], "hit_rate@20": [0.5, 0.6, 0.4], "ndcg@20": [0.2, 0.25, 0.1]})
+    weighed = pd.concat([weighed.assign(partner="STAN"), weighed.assign(partner="walk")])
+    finding = report.describe_weights(weighed, "walk", 0.3, 300, 200)
+    assert "0.2000 with STAN alone, 0.2000 with walk alone and 0.1000 with the network alone" in finding.reading
+    assert "with walk and 30 % for the network has the highest, 0.2500, and is chosen" in finding.reading
+    assert finding.figure is not None
+    few = report.describe_weights(weighed, "walk", 0.3, 1, 200)
+    assert "1 validation click " in few.reading
+    assert not CLAIM.search(few.reading)
+    frame = report.company_frame({"day_decay": 100.0}, {"day_decay": 51.25})
+    assert frame.to_dict("records") == [{"setting": "day decay", "untuned": "100", "tuned": "51.25"}]
+
+
+def test_a_sentence_begins_with_a_capital():
+    ranked = {"random walk": rankings()["GRU4Rec tuned"], "STAN": rankings()["items already seen"]}
+    assert report.compare_models(ranked, 1, 200).reading.startswith("Random walk finds")
+    assert ". Random walk is best on" in report.compare_repeats(ranked, 1, 200).reading
+
+
+@pytest.mark.parametrize("stops", [True, False])
+def test_a_network_below_the_rule_of_seen_items_fails_its_gate(stops):
+    ranked = rankings()
+    turned = {"GRU4Rec tuned": ranked["items already seen"], "items already seen": ranked["GRU4Rec tuned"]}
+    gate = report.judge_gates(turned, "GRU4Rec tuned", 200, (1.0, 1.0), stops)[-1]
+    assert gate.name == "GRU4Rec tuned beats items already seen"
+    assert not gate.passed
+    assert gate.stops is stops
+    assert report.judge_gates(ranked, "GRU4Rec tuned", 200, (1.0, 1.0), stops)[-1].passed

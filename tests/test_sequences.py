@@ -7,7 +7,13 @@ from hypothesis import strategies as st
 
 from shops import REAL_SEQUENCES, load, make_events, random_events
 from smartrocket.engine import connect
-from smartrocket.sequences import COLUMNS, collect_sequences, drop_rare_and_short, split_last_days
+from smartrocket.sequences import (
+    COLUMNS,
+    collect_sequences,
+    drop_rare_and_short,
+    prepare_sequences,
+    split_last_days,
+)
 
 EVENT_TYPES = {"timestamp": "timestamp(6)", "visitorid": "int64", "event": "string", "itemid": "int64"}
 
@@ -132,6 +138,16 @@ def test_split_never_lets_the_future_into_the_past(clicks, days):
     assert (train.groupby("sessionid").size() == whole[train.sessionid.unique()]).all()
 
 
+def test_the_protocol_as_a_whole_is_its_steps_one_after_the_other(connection):
+    events = random_events(3, rows=4_000, days=30, visitors=60)
+    table = load(connection, events[list(EVENT_TYPES)], EVENT_TYPES)
+    train, held_out = prepare_sequences(table, connection, 60, 2, 5, 7)
+    steps = split_last_days(collect(connection, events, gap_minutes=60, min_session_length=2, min_item_support=5), 7)
+    for part, step in zip((train, held_out), steps, strict=True):
+        pd.testing.assert_frame_equal(part, step)
+        assert len(part) > 0
+
+
 @pytest.mark.skipif(not REAL_SEQUENCES.exists(), reason="the real sequences are not here")
 def test_filter_on_real_sequences(connection):
     lines = pd.Series(REAL_SEQUENCES.read_text().splitlines()).str.split().explode().astype("int64")
@@ -139,10 +155,9 @@ def test_filter_on_real_sequences(connection):
     assert (clicks.sessionid.nunique(), len(clicks)) == (126_168, 685_984)
     clicks = clicks[(clicks != clicks.shift()).any(axis=1)]
     kept = drop_rare_and_short(load(connection, clicks), ["sessionid"], connection, 2, 5).to_pandas()
-    sessions = kept.sessionid.drop_duplicates().sort_values().to_numpy()
-    first_test = sessions[int(len(sessions) * 0.96)]
-    train, test = kept[kept.sessionid < first_test], kept[kept.sessionid >= first_test]
-    test = test[test.itemid.isin(train.itemid)]
-    test = test[test.groupby("sessionid").itemid.transform("size") >= 2]
+    # The file has sessions in order of time and no times: let each take place on a day of its own.
+    day = kept.sessionid.rank(method="dense").astype(int)
+    kept["timestamp"] = pd.Timestamp("1900-01-01") + pd.to_timedelta(day, unit="D")
+    train, test = split_last_days(kept, days=day.max() - int(day.max() * 0.96) - 1)
     assert (train.sessionid.nunique(), len(train)) == (102_401, 511_734)
     assert test.sessionid.nunique() == 4_243

@@ -161,3 +161,11 @@ def test_the_network_of_a_blend_is_also_compared_alone(gain, words):
 @pytest.mark.parametrize(("low", "high", "outcome"), [(0.1, 0.2, "better"), (-0.2, -0.1, "worse"), (-1, 1, "same")])
 def test_outcome_of(low, high, outcome):
     assert outcome_of(low, high) == outcome
+
+
+def test_the_model_that_the_run_ended_with_is_judged_not_the_best_of_ours():
+    names = {"LightGBM tuned": 0.90, "LightGBM tuned with zero": 0.92, "zero": 1.0}
+    scores = [score("forecast", name, "poisson_deviance", value, 0.01, "item") for name, value in names.items()]
+    assert judge(run_of(scores), "forecast").ours.model == "LightGBM tuned"
+    facts = {"final_model": {"value": "LightGBM tuned with zero", "unit": "model"}}
+    assert judge(run_of(scores, facts), "forecast").ours.model == "LightGBM tuned with zero"

@@ -15,6 +15,7 @@ import pandas as pd
 from ibis import _
 from ibis.backends.duckdb import Backend
 
+from smartrocket.engine import keeping_order
 from smartrocket.errors import InputError
 from smartrocket.sessions import ORDER, number_sessions
 from smartrocket.workspace import Workspace
@@ -101,7 +102,7 @@ def read_log(
         return connection.create_table(f"behaviour_{name}", expression, temp=True, overwrite=True)
 
     def read(name: str) -> ibis.Table:
-        return connection.read_parquet(workspace.existing(f"interim/{name}.parquet"), file_row_number=True)
+        return connection.read_parquet(workspace.existing(f"interim/{name}.parquet"))
 
     raw_events = read("raw_events")
     raw_properties = read("raw_properties")
@@ -204,18 +205,18 @@ def gather_items(events: ibis.Table, catalogue: ibis.Table) -> ibis.Table:
 def list_catalogue(raw_properties: ibis.Table, price_property: str) -> ibis.Table:
     """Return every item of the properties with its latest categoryid and price (missing where not known).
 
-    RetailRocket writes a number as "n12.000"; a plain "12.00" is read as well.
+    Of two values at the same moment the larger text counts. RetailRocket writes a number as "n12.000"; a plain
+    "12.00" is read as well.
     """
-    told = raw_properties.filter(_.property.isin(["categoryid", price_property]))
-    latest = ibis.window(group_by=["itemid", "property"], order_by=[ibis.desc("timestamp"), ibis.desc("value")])
-    current = told.mutate(place=ibis.row_number().over(latest)).filter(_.place == 0)
-    figure = current.value.strip().re_extract(r"^n?([0-9]+(?:\.[0-9]+)?)$", 1)
-    known = current.group_by("itemid").aggregate(
-        categoryid=current.value.try_cast("int64").max(where=current.property == "categoryid"),
-        price=figure.try_cast("float64").max(where=current.property == price_property),
-    )
-    items = raw_properties.select("itemid").filter(_.itemid.notnull()).distinct()
-    return items.left_join(known, "itemid").drop("itemid_right")
+    rows = raw_properties.filter(_.itemid.notnull())
+    moment = ibis.struct({"timestamp": rows.timestamp, "value": rows.value})
+
+    def latest(name: str) -> ibis.Value:
+        return moment.max(where=(rows.property == name) & rows.timestamp.notnull())["value"]
+
+    items = rows.group_by("itemid").aggregate(category=latest("categoryid"), price=latest(price_property))
+    figure = items.price.strip().re_extract(r"^n?([0-9]+(?:\.[0-9]+)?)$", 1)
+    return items.select("itemid", categoryid=items.category.try_cast("int64"), price=figure.try_cast("float64"))
 
 
 def share_interval(successes: float, trials: float, level: float = 0.95) -> tuple[float, float]:
@@ -255,13 +256,12 @@ def read_bins(table: ibis.Table, place: ibis.Value, edges: list[float], **aggreg
 
 
 def raw_files(log: Log) -> dict[str, ibis.Table]:
-    """Return the raw tables by the name of what they hold, without the number of the row."""
-    tables = {
+    """Return the raw tables by the name of what they hold."""
+    return {
         "events": log.raw_events,
         "item properties": log.raw_properties,
         "category tree": log.raw_categories,
     }
-    return {name: table.drop("file_row_number") for name, table in tables.items()}
 
 
 def profile_files(log: Log) -> pd.DataFrame:
@@ -271,10 +271,10 @@ def profile_files(log: Log) -> pd.DataFrame:
     out_of_order, first and last are missing for a file without timestamps. An empty parentid marks a root of
     the category tree and an empty transactionid an event that is no purchase; both count as missing here.
     """
-    return pd.DataFrame([profile_file(name, table, log) for name, table in raw_files(log).items()])
+    return pd.DataFrame([profile_file(name, table) for name, table in raw_files(log).items()])
 
 
-def profile_file(name: str, table: ibis.Table, log: Log) -> dict:
+def profile_file(name: str, table: ibis.Table) -> dict:
     """Describe one raw file (see `profile_files`)."""
     # Counts of a whole column stand in the Parquet file's own statistics, so nothing is read for them.
     filled = {column: table[column].count() for column in table.columns}
@@ -291,27 +291,27 @@ def profile_file(name: str, table: ibis.Table, log: Log) -> dict:
         "last": None,
     }
     if "timestamp" in filled and rows:
-        source = log.raw_events if name == "events" else log.raw_properties
-        before = source.timestamp.lag().over(ibis.window(order_by="file_row_number"))
-        late = source.mutate(late=source.timestamp < before).late.sum().execute()
         ends = table.aggregate(first=table.timestamp.min(), last=table.timestamp.max()).execute().iloc[0]
-        described |= {"out_of_order": 0 if pd.isna(late) else int(late)}
+        described |= {"out_of_order": count_late_rows(table)}
         described |= {end: read_milliseconds(ends[end]) for end in ("first", "last")}
     return described
+
+
+def count_late_rows(table: ibis.Table) -> int:
+    """Count the rows of a file whose `timestamp` is smaller than that of the row before, in the file's order."""
+    with keeping_order(table.get_backend()):
+        times = table.timestamp.to_pyarrow().to_numpy(zero_copy_only=False)
+    return int(np.count_nonzero(times[1:] < times[:-1]))
 
 
 def count_distinct_rows(table: ibis.Table) -> int:
     """Count the different rows of a table of any length in little memory.
 
-    A hash of 64 bits stands for each row (twenty million rows share one by chance once in 100,000 times), and
-    the hashes are told apart an eighth at a time.
+    A hash of 64 bits stands for each row: twenty million rows share one by chance once in 100,000 times.
     """
-    connection = table.get_backend()
     row = ibis.struct({column: table[column] for column in table.columns})
-    hashes = connection.create_table("behaviour_hashes", table.select(row=row.hash()), temp=True, overwrite=True)
-    parts = [hashes.filter((hashes.row & 7) == part).row.nunique().execute() for part in range(8)]
-    connection.drop_table("behaviour_hashes")
-    return int(sum(parts))
+    hashes = np.sort(row.hash().to_pyarrow().to_numpy())
+    return int(np.count_nonzero(hashes[1:] != hashes[:-1]) + min(len(hashes), 1))
 
 
 def read_milliseconds(milliseconds: float) -> str | None:
@@ -385,6 +385,40 @@ def match_catalogue(log: Log) -> pd.Series:
         sold_items=(items.transactions > 0).sum(),
     )
     return pd.concat([count_once(matched), pd.Series({"catalogue": log.catalogue.count().execute()})])
+
+
+def match_files(log: Log) -> pd.DataFrame:
+    """Check whether the files speak of the same things: check (in words), found, of (how many were looked at).
+
+    The rows are what is found in one file and not in another: items, categories, parents. Checks that need a file
+    which the shop does not have are left out.
+    """
+    matched = match_catalogue(log)
+    rows: list[tuple[str, int, int]] = []
+    if matched["catalogue"]:
+        lacking = log.catalogue.aggregate(category=_.categoryid.isnull().sum(), price=_.price.isnull().sum())
+        missing = count_once(lacking)
+        items, catalogue = matched["items"], matched["catalogue"]
+        rows += [
+            ("items of the log that are not in the item properties", items - matched["listed_items"], items),
+            ("events of such items", matched["events"] - matched["listed_events"], matched["events"]),
+            ("items in the properties that no event names", catalogue - matched["listed_items"], catalogue),
+            ("items in the properties without a category", missing["category"], catalogue),
+            ("items in the properties without a price", missing["price"], catalogue),
+        ]
+    tree = log.raw_categories
+    if size := int(tree.count().execute()):
+        known = tree.filter(_.categoryid.notnull()).select("categoryid").distinct()
+        parents = tree.filter(_.parentid.notnull()).select(categoryid="parentid").distinct()
+        lost = parents.anti_join(known, "categoryid").count().execute()
+        rows.append(("parents that the category tree does not list", int(lost), int(parents.count().execute())))
+        used = log.catalogue.filter(_.categoryid.notnull()).select("categoryid").distinct()
+        if matched["catalogue"]:
+            strange = int(used.anti_join(known, "categoryid").count().execute())
+            rows.append(("categories of items that are not in the tree", strange, int(used.count().execute())))
+            empty = int(known.anti_join(used, "categoryid").count().execute())
+            rows.append(("categories of the tree without an item", empty, size))
+    return pd.DataFrame(rows, columns=["check", "found", "of"])
 
 
 # ---- days, hours and sessions ----------------------------------------------------------------------------

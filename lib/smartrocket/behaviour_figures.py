@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.container import BarContainer
-from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.image import AxesImage
 from matplotlib.ticker import FuncFormatter, MaxNLocator
 
@@ -20,7 +19,7 @@ from smartrocket.behaviour import (
     WEEKDAYS,
     share_interval,
 )
-from smartrocket.figures import EVENT_COLOURS, INK, MUTED, PALETTE, PAPER, SEQUENTIAL
+from smartrocket.figures import EVENT_COLOURS, INK, MUTED, PALETTE, PAPER, SEQUENTIAL, THOUSANDS, draw_dates
 from smartrocket.findings import Finding, escape_markdown
 from smartrocket.wording import duration, joined, number, percent, plural
 
@@ -38,7 +37,6 @@ ONE_EVENT = {
 }
 # Below this many cases a share says too little to be compared.
 FEWEST = 10
-THOUSANDS = FuncFormatter(lambda value, _place: f"{value:,.0f}")
 SHARES = FuncFormatter(lambda value, _place: f"{100 * value:,.3g} %")
 
 
@@ -86,13 +84,6 @@ def draw_heat(axes: Axes, values: np.ndarray, highest: float | None = None) -> A
     for spine in axes.spines.values():
         spine.set_visible(False)
     return image
-
-
-def draw_dates(axes: Axes) -> None:
-    """Write few dates below a chart, in short."""
-    locator = AutoDateLocator(minticks=3, maxticks=8)
-    axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def shares_of(values: pd.Series) -> pd.Series:
@@ -148,11 +139,26 @@ def read_files(files: pd.DataFrame, types: pd.DataFrame, matched: pd.Series, dai
         else f"{percent(late)} of its rows are older than the row before: the file is not sorted by time.",
         describe_unknown(unknown),
         describe_missing_files(told["rows"]),
+        describe_unlisted(matched),
         describe_partial(daily[~daily["whole"]]),
         f"What follows uses the {plural(int(matched['events']), 'distinct event')} of a known type that "
         f"{'name' if matched['events'] != 1 else 'names'} a visitor, an item and a time.",
     ]
-    return Finding(reading=" ".join(sentences))
+    return Finding(reading=" ".join(filter(None, sentences)))
+
+
+def describe_unlisted(matched: pd.Series) -> str:
+    """Say how many of the log's items the item properties do not know; empty for a shop without them."""
+    if not matched["catalogue"]:
+        return ""
+    unlisted = int(matched["items"] - matched["listed_items"])
+    if not unlisted:
+        return "Every item of the log is in the item properties."
+    events = int(matched["events"] - matched["listed_events"])
+    return (
+        f"{number(unlisted)} of the {plural(int(matched['items']), 'item')} in the log are not in the item properties, "
+        f"with {percent(events / matched['events'])} of the events: their category and price are unknown."
+    )
 
 
 def describe_unknown(unknown: pd.DataFrame) -> str:
@@ -351,11 +357,10 @@ def sessions(lengths: pd.DataFrame, durations: pd.DataFrame, summary: pd.Series,
     figure, (left, right) = figures.canvas(8, 3.4, columns=2)
     labels = [str(events) for events in lengths["events"]]
     labels[-1] += "+"
-    draw_columns(left, labels, list(shares_of(lengths["sessions"])), PALETTE[0])
+    shares = list(shares_of(lengths["sessions"]))
+    draw_rows(left, labels, shares, [percent(share) for share in shares], PALETTE[0])
+    left.xaxis.set_major_formatter(SHARES)
     left.set_title("Events in a session")
-    left.set_ylabel("share of sessions")
-    for text in left.texts[1:]:
-        text.set_fontsize(7)
     if lasting:
         shares = list(shares_of(durations["sessions"]))
         texts = range_labels(durations["low"], durations["high"])
@@ -475,7 +480,8 @@ def transitions(steps: pd.DataFrame) -> Finding:
     kinds = list(dict.fromkeys(steps["origin"]))
     grid = steps.pivot(index="origin", columns="event", values="share").loc[kinds, kinds].to_numpy(dtype="float64")
     figure, axes = figures.canvas(6.4, 1.1 + 0.62 * len(kinds))
-    draw_heat(axes, grid, highest=1)
+    # The scale goes beyond 100 %, so that the darkest cell still lets its text be read on a light and a dark page.
+    draw_heat(axes, grid, highest=1.3)
     names = [EVENT_NAMES[kind] for kind in kinds]
     axes.set_xticks(range(len(kinds)), names)
     axes.set_yticks(range(len(kinds)), names)
@@ -483,8 +489,7 @@ def transitions(steps: pd.DataFrame) -> Finding:
     axes.set_ylabel("event")
     for (row, column), share in np.ndenumerate(grid):
         if not np.isnan(share):
-            colour = "#ffffff" if share > 0.47 else "#0b2540"
-            axes.text(column, row, percent(share), ha="center", va="center", color=colour)
+            axes.text(column, row, percent(share), ha="center", va="center", color=INK)
     sentences = []
     for origin, rows in steps.groupby("origin", sort=False):
         count = int(rows["steps"].sum())
@@ -562,6 +567,27 @@ def describe_purchases(types: pd.DataFrame, baskets: pd.DataFrame) -> str:
             f"({plural(row.buyers, 'buyer')}, {plural(row.rows, 'item')}{price})"
         )
     return f"{joined(parts)}. A purchase is itself an action, so busy visitors buy more by definition too."
+
+
+def tabulate_purchases(types: pd.DataFrame, baskets: pd.DataFrame) -> pd.DataFrame:
+    """List what each type of visitor buys, from `behaviour.visitor_types` and `behaviour.baskets`, for readers.
+
+    A purchase is a transaction id; where the log has none, the columns about purchases are missing.
+    """
+    told = types.merge(baskets, on="visitor_type")
+    numbered = told["transactions_y"].where(told["transactions_y"] > 0)
+    return pd.DataFrame(
+        {
+            "visitors": told["visitor_type"],
+            "actions": [actions_label(row.low, row.high).split()[0] for row in told.itertuples()],
+            "buyers": told["buyers"],
+            "share that buys": told["buyers"] / told["visitors"].where(told["visitors"] > 0),
+            "purchases": numbered.astype("Int64"),
+            "items bought": told["rows"],
+            "items a purchase": told["rows"] / numbered,
+            "median price": told["median_price"],
+        }
+    )
 
 
 def new_and_returning(visitors: pd.DataFrame, daily: pd.DataFrame) -> Finding:
@@ -656,7 +682,7 @@ def visitor_days(sizes: pd.DataFrame, outliers: pd.Series) -> Finding:
         shares = shares_of(sizes[column])
         bars = axes.bar(places + offset, shares, 0.38, color=colour, label=f"share of {name}")
         texts = [
-            percent(share) if share >= 0.0005 else f"{number(count)}×" if count else ""
+            percent(share, 0 if share >= 0.1 else 1) if share >= 0.0005 else f"{number(count)}×" if count else ""
             for share, count in zip(shares, sizes[column], strict=True)
         ]
         axes.bar_label(bars, texts, padding=2, fontsize=8, color=INK)
@@ -669,8 +695,9 @@ def visitor_days(sizes: pd.DataFrame, outliers: pd.Series) -> Finding:
     heavy = int(outliers["days"])
     if heavy:
         sentence = (
-            f"{plural(heavy, 'visitor-day')} of {plural(int(outliers['visitors']), 'visitor')} exceed "
-            f"{BOT_EVENTS_A_DAY} events and hold {number(outliers['events'])} events, "
+            f"{plural(heavy, 'visitor-day')} of {plural(int(outliers['visitors']), 'visitor')} "
+            f"{'exceeds' if heavy == 1 else 'exceed'} {BOT_EVENTS_A_DAY} events and "
+            f"{'holds' if heavy == 1 else 'hold'} {number(outliers['events'])} events, "
             f"{percent(outliers['events'] / events)} of all; the largest has {number(outliers['largest'])}."
         )
         bought = int(outliers["transactions"])

@@ -8,6 +8,8 @@ from smartrocket.wording import plural
 
 EVENT_TYPES = ["view", "addtocart", "removefromcart", "transaction"]
 EVENT_ORDER = ["timestamp", "visitorid", "itemid", "event", "transactionid"]
+# Limits (events of a visitor on one day) of which it is shown what the bot rule would drop.
+BOT_LIMITS = [100, 200, 500]
 # A timestamp outside these bounds is not in milliseconds since 1970, whatever its file says.
 EARLIEST, LATEST = "1990-01-01", "2100-01-01"
 
@@ -65,12 +67,29 @@ def judge_bots(judged: ibis.Table, bot_events_per_day: int | None) -> ibis.Table
     return judged.mutate(reason=is_bot.ifelse("bot", judged.reason))
 
 
-def list_bots(events: ibis.Table, bot_events_per_day: int) -> pd.DataFrame:
-    """List what the bot rule would drop: visitorid, busiest_day (events), events. `events` are clean."""
-    daily = events.group_by("visitorid", day=events.timestamp.date()).agg(events=events.count())
-    visitors = daily.group_by("visitorid").agg(busiest_day=daily.events.max(), events=daily.events.sum())
-    bots = visitors.filter(visitors.busiest_day > bot_events_per_day)
-    return bots.order_by([ibis.desc("events"), "visitorid"]).to_pandas()
+def try_bot_limits(events: ibis.Table, limits: list[int]) -> pd.DataFrame:
+    """Work out what the bot rule would drop with each of some limits (events of a visitor on one UTC day).
+
+    `events` are clean. Returns a row a limit: limit, visitors, events, bought (items bought among these events),
+    busiest_day (most events of a visitor on one day, over all visitors).
+    """
+    sold = events.event == "transaction"
+    daily = events.group_by("visitorid", day=events.timestamp.date()).agg(events=events.count(), bought=sold.sum())
+    visitors = daily.group_by("visitorid").agg(
+        busiest_day=daily.events.max(), events=daily.events.sum(), bought=daily.bought.sum()
+    )
+    aggregates = {"busiest_day": visitors.busiest_day.max().fill_null(0)}
+    for limit in limits:
+        beyond = visitors.busiest_day > limit
+        aggregates |= {
+            f"visitors_{limit}": beyond.sum().fill_null(0),
+            f"events_{limit}": visitors.events.sum(where=beyond).fill_null(0),
+            f"bought_{limit}": visitors.bought.sum(where=beyond).fill_null(0),
+        }
+    counts = visitors.aggregate(**aggregates).to_pandas().astype("int64").iloc[0]
+    names = ["visitors", "events", "bought"]
+    rows = [(limit, *(counts[f"{name}_{limit}"] for name in names), counts["busiest_day"]) for limit in limits]
+    return pd.DataFrame(rows, columns=["limit", *names, "busiest_day"])
 
 
 def keep_events(judged: ibis.Table) -> ibis.Table:

@@ -49,6 +49,10 @@ RAW = {
         },
         strict=True,
     ),
+    "interim/raw_categories.parquet": pandera.DataFrameSchema(
+        {"categoryid": pandera.Column(NUMBER, nullable=True), "parentid": pandera.Column(NUMBER, nullable=True)},
+        strict=True,
+    ),
 }
 CLEAN = {
     "interim/events.parquet": pandera.DataFrameSchema(
@@ -64,6 +68,16 @@ CLEAN = {
     "interim/item_categories.parquet": history("categoryid", NUMBER),
     "interim/item_prices.parquet": history("price", kinds.float64, pandera.Check.ge(0)),
     "interim/item_availability.parquet": history("available", kinds.boolean),
+    "interim/categories.parquet": pandera.DataFrameSchema(
+        {
+            "categoryid": pandera.Column(NUMBER),
+            "parentid": pandera.Column(NUMBER, nullable=True),
+            "level": pandera.Column(kinds.int32, pandera.Check.ge(0)),
+            "root": pandera.Column(NUMBER),
+            "path": pandera.Column(kinds.string),
+        },
+        strict=True,
+    ),
 }
 
 

@@ -9,7 +9,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from statsforecast.models import ADIDA, IMAPA, TSB, CrostonClassic, CrostonSBA
+from statsforecast.models import (
+    ADIDA,
+    IMAPA,
+    TSB,
+    CrostonClassic,
+    CrostonSBA,
+    SimpleExponentialSmoothingOptimized,
+)
 
 DAYS_IN_WEEK = 7
 
@@ -29,8 +36,14 @@ NEED_AN_INTERVAL = ("Croston", "SBA")
 """Methods that smooth the time between sales. After a single sale there is none: taken literally, an item that
 sold once on its first day would be forecast at one unit a day for ever."""
 
+SMOOTHED_SUM = "smoothed sum"
+"""The forecast of a category or of the shop from its own past, without its items."""
+
+NEWCOMER_SPANS = 4
+
 BASELINES = (
     "zero",
+    "shop mean",
     "historic mean",
     "moving average",
     "naive",
@@ -85,11 +98,40 @@ def mean_of_last(history: np.ndarray, days: int) -> np.ndarray:
 
 
 def repeat_last_week(history: np.ndarray, horizon: int) -> np.ndarray:
-    """Return the units of the next `horizon` days if each day sold what the same weekday sold last."""
+    """Return the units of each of the next days, items x `horizon`, if it sold what the same weekday sold last."""
     week = np.nan_to_num(history[:, -DAYS_IN_WEEK:])
     if week.shape[1] < DAYS_IN_WEEK:
         week = np.pad(week, ((0, 0), (DAYS_IN_WEEK - week.shape[1], 0)))
-    return week[:, np.arange(horizon) % DAYS_IN_WEEK].sum(axis=1)
+    return week[:, np.arange(horizon) % DAYS_IN_WEEK]
+
+
+def smooth_sums(history: np.ndarray, horizon: int) -> np.ndarray:
+    """Return the units of the next `horizon` days of each series, by smoothing its sums of `horizon` days each.
+
+    `history` is series x days without gaps, such as the days of whole categories. Simple exponential smoothing with
+    the best fitting factor (Brown 1959); a history of fewer than three sums is continued with its mean.
+    """
+    blocks = history.shape[1] // horizon
+    if blocks < 3:
+        return history.mean(axis=1) * horizon
+    sums = history[:, history.shape[1] - blocks * horizon :].reshape(len(history), blocks, horizon).sum(axis=2)
+    method = SimpleExponentialSmoothingOptimized()
+    return np.array([method.forecast(y=series, h=1)["mean"][0] for series in sums])
+
+
+def expect_newcomers(demand: Demand, origin: pd.Timestamp, horizon: int, groups: np.ndarray) -> pd.Series:
+    """Return group -> units that items sell over the next `horizon` days which are not in the panel at `origin`.
+
+    No forecast of known items can hold them, yet they are part of every sum. Expected is what happened lately: the
+    mean of the last `NEWCOMER_SPANS` spans of `horizon` days. `groups` has each item's group, such as its category.
+    """
+    today = demand.position(origin)
+    starts = [start for start in today - horizon * np.arange(1, NEWCOMER_SPANS + 1) if start >= 0]
+    units = np.zeros(len(demand.items))
+    for start in starts:
+        new = (demand.entry > start) & (demand.entry <= today)
+        units[new] += np.nansum(demand.units[new, start + 1 : start + 1 + horizon], axis=1)
+    return pd.Series(units / max(len(starts), 1)).groupby(groups).sum()
 
 
 def shrink_to_category(history: np.ndarray, category: np.ndarray) -> np.ndarray:
@@ -145,8 +187,9 @@ def forecast_baselines(
 ) -> pd.DataFrame:
     """Return itemid, origin and one column for each of `BASELINES`: units over the next `horizon` days.
 
-    One row for each item in the panel by the end of the origin day. `categories` has itemid, origin and
-    categoryid; without it the category-shrunk mean draws towards the mean of the whole shop.
+    One row for each item in the panel by the end of the origin day; its history is that until then, without the day
+    of its entry. `categories` has itemid, origin and categoryid; without it the category-shrunk mean draws towards
+    the mean of the whole shop.
     """
     tables = [_forecast_origin(demand, origin, horizon, average_days, categories) for origin in origins]
     if not tables:
@@ -159,18 +202,22 @@ def _forecast_origin(
 ) -> pd.DataFrame:
     today = demand.position(origin)
     known = demand.entry <= today
-    history = demand.units[known, : today + 1]
+    history = demand.units[known, : today + 1].copy()
+    # The day of its entry is left out of an item's history: it is there because it sold or was asked for that day.
+    history[np.arange(len(history)), demand.entry[known]] = np.nan
     table = pd.DataFrame({"itemid": demand.items[known], "origin": pd.Timestamp(origin)})
+    recent = history[:, -average_days:]
     category = np.full(len(table), np.nan)
     if categories is not None and not categories.empty:
         category = table.merge(categories, on=["itemid", "origin"], how="left")["categoryid"].to_numpy(float)
     return table.assign(
         **{
             "zero": 0.0,
+            "shop mean": np.nansum(recent) / max(np.isfinite(recent).sum(), 1) * horizon,
             "historic mean": mean_of_last(history, today + 1) * horizon,
             "moving average": mean_of_last(history, average_days) * horizon,
             "naive": np.nan_to_num(history[:, -1]) * horizon,
-            "seasonal naive": repeat_last_week(history, horizon),
+            "seasonal naive": repeat_last_week(history, horizon).sum(axis=1),
             "category-shrunk mean": shrink_to_category(history, category) * horizon,
             **smooth_intermittent(history, horizon),
         }

@@ -4,10 +4,12 @@ A forecast table has one row for a series (an item, a category, the shop) and an
 the forecast is made): the columns `series`, `origin`, `actual` and one column a model, all in units.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
+
+from smartrocket.demand_distribution import crps, distribution, spread_ranks
 
 FORECAST_FLOOR = 0.01
 """Smallest forecast, in units, that the Poisson deviance is given: a zero forecast of an item that does sell
@@ -19,18 +21,23 @@ SMALLEST_SAMPLE = 10
 SMALLEST_ORIGINS = 3
 """With fewer origins than this the bootstrap draws series only: two weeks say nothing about how weeks differ."""
 
+QUANTILES = (0.5, 0.8, 0.95)
 METRICS = ("poisson_deviance", "rmsse", "rmsse_by_series", "bias", "mae", "rmse", "r2", "wmape", "mape_sold")
+DISTRIBUTION_METRICS = ("scaled_crps", "pinball_50", "pinball_80", "pinball_95", "coverage_80")
 SKILLS = ("poisson_deviance", "rmsse")
+DISTRIBUTION_SKILLS = ("scaled_crps",)
+"""Scores of which the advantage over the best baseline is told as well."""
+
 SCORE_COLUMNS = ["model", "metric", "value", "low", "high"]
 
 
-def poisson_deviance(actual: np.ndarray, forecast: np.ndarray) -> np.ndarray:
+def poisson_deviance(actual: np.ndarray, forecast: np.ndarray, floor: float = FORECAST_FLOOR) -> np.ndarray:
     """Return the Poisson deviance of each forecast (0 is perfect, no upper bound, smallest for the mean).
 
-    Forecasts below `FORECAST_FLOOR` units are raised to it.
+    Forecasts below `floor` units are raised to it.
     """
     actual = np.asarray(actual, dtype=float)
-    mean = np.maximum(np.asarray(forecast, dtype=float), FORECAST_FLOOR)
+    mean = np.maximum(np.asarray(forecast, dtype=float), floor)
     sold = np.where(actual > 0, actual, 1.0)
     return 2 * (np.where(actual > 0, actual * np.log(sold / mean), 0.0) - actual + mean)
 
@@ -52,10 +59,10 @@ def average_precision(happened: np.ndarray, forecast: np.ndarray) -> float | Non
     return float(np.sum(gained * hits / places) / happened.sum())
 
 
-def pinball_loss(actual: np.ndarray, quantile: np.ndarray, level: float) -> float:
-    """Return the mean pinball loss (units, 0 is perfect) of forecasts of the quantile `level` (0 to 1)."""
+def pinball_loss(actual: np.ndarray, quantile: np.ndarray, level: float) -> np.ndarray:
+    """Return the pinball loss (units, 0 is perfect) of each forecast of the quantile `level` (0 to 1)."""
     error = np.asarray(actual, dtype=float) - np.asarray(quantile, dtype=float)
-    return float(np.mean(np.maximum(level * error, (level - 1) * error)))
+    return np.maximum(level * error, (level - 1) * error)
 
 
 def coverage(actual: np.ndarray, low: np.ndarray, high: np.ndarray) -> float:
@@ -154,6 +161,28 @@ def score_samples(forecasts: pd.DataFrame, model: str, scale: pd.Series, draws: 
     }
 
 
+def score_distributions(
+    forecasts: pd.DataFrame, model: str, dispersion: float, draws: Resampling, seed: int
+) -> dict[str, np.ndarray]:
+    """Return metric -> scores, in each sample of `draws`, of the distribution around the forecasts of `model`.
+
+    scaled_crps is the sum of all continuous ranked probability scores over the units sold: for a forecast that names
+    one number as certain it is the wMAPE. pinball_<percent> is the mean pinball loss (units) of that quantile.
+    coverage_80 is the share of outcomes in the middle 80 %, by randomised ranks.
+    """
+    actual = forecasts["actual"].to_numpy(dtype=float)
+    forecast = forecasts[model].to_numpy(dtype=float)
+    rows = draws.totals(np.ones(len(actual)))
+    demand = distribution(forecast, dispersion)
+    inside = np.abs(spread_ranks(actual, forecast, dispersion, seed) - 0.5) <= 0.4
+    losses = {f"pinball_{level:.0%}"[:-1]: pinball_loss(actual, demand.ppf(level), level) for level in QUANTILES}
+    return {
+        "scaled_crps": _ratio(draws.totals(crps(actual, forecast, dispersion)), draws.totals(actual)),
+        **{name: _ratio(draws.totals(loss), rows) for name, loss in losses.items()},
+        "coverage_80": _ratio(draws.totals(inside), rows),
+    }
+
+
 def best_model(samples: dict[str, dict], candidates: Sequence[str], metric: str) -> str | None:
     """Return the candidate with the smallest `metric` on the data as they are, None if none has a value."""
     values = {name: samples[name][metric][0] for name in candidates if name in samples}
@@ -169,35 +198,39 @@ def score_models(
     resamples: int = 500,
     seed: int = 0,
     confidence: float = 0.95,
+    dispersions: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return the scores of `models` as rows (model, metric, value, low, high); None where undefined.
 
-    Besides `METRICS` there is average_precision of "sells at all" (no interval) and, for each of `SKILLS`,
-    `<metric>_skill`: 1 - score / score of the best baseline in the same sample. The best baseline is picked
-    on these very rows, which favours the baselines. low and high bound the bootstrap interval.
+    Besides `METRICS` there is average_precision of "sells at all" (no interval) and, where the models' `dispersions`
+    are given, `DISTRIBUTION_METRICS`. For each of `SKILLS` and `DISTRIBUTION_SKILLS` that was scored there is
+    `<metric>_skill`: 1 - score / score of the best baseline in the same sample. The best baseline is picked on these
+    very rows, which favours the baselines. low and high bound the bootstrap interval.
     """
     if forecasts.empty:
         return pd.DataFrame(columns=SCORE_COLUMNS)
     draws = Resampling(forecasts, resamples, seed)
     samples = {name: score_samples(forecasts, name, scale, draws) for name in models}
+    for name in models if dispersions else ():
+        samples[name] |= score_distributions(forecasts, name, dispersions[name], draws, seed)
     happened = forecasts["actual"].to_numpy() > 0
     # Where nothing was sold, every error is one of forecasting too much, and no skill follows from it.
-    measures = SKILLS if happened.any() else ()
+    told = [metric for metric in (*SKILLS, *DISTRIBUTION_SKILLS) if metric in samples[models[0]]]
+    measures = told if happened.any() else []
     references = {metric: best_model(samples, baselines, metric) for metric in measures}
     rows = []
     for name in models:
-        scores = {metric: samples[name][metric] for metric in METRICS}
+        scores = dict(samples[name])
         for metric, reference in references.items():
             if reference is not None:
                 scores[f"{metric}_skill"] = 1 - _ratio(scores[metric], samples[reference][metric])
         scores["average_precision"] = [average_precision(happened, forecasts[name].to_numpy())]
-        rows += [
-            {"model": name, "metric": metric, **_interval(values, confidence)} for metric, values in scores.items()
-        ]
+        rows += [{"model": name, "metric": metric, **bound(values, confidence)} for metric, values in scores.items()]
     return pd.DataFrame(rows, columns=SCORE_COLUMNS, dtype=object)
 
 
-def _interval(samples: Sequence[float], confidence: float) -> dict[str, float | None]:
+def bound(samples: Sequence[float], confidence: float = 0.95) -> dict[str, float | None]:
+    """Return value, the first of the samples, and low and high, the interval that the others span; None if unknown."""
     value, resampled = samples[0], np.asarray(samples[1:], dtype=float)
     resampled = resampled[np.isfinite(resampled)]
     if value is None or not np.isfinite(value):

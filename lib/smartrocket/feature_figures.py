@@ -6,6 +6,7 @@ from datetime import date
 import ibis
 import numpy as np
 import pandas as pd
+from matplotlib.ticker import MaxNLocator
 
 from smartrocket import figures
 from smartrocket.findings import Finding
@@ -19,6 +20,12 @@ STATISTICS = {
     "days_since": "days since the last one",
     "total": "since the item's first day",
     "recent": "mean that fades: half the weight after so many days",
+    "trend": "pace of the last days over that of the longer window",
+    "share": "the item's share of them, over so many days",
+    "smoothed": "sold per view over so many days, drawn towards the shop's where views are few",
+    "change": "difference from the value so many days before",
+    "to_mean": "relative to the item's own mean over so many days",
+    "to_category": "relative to the mean of the category's items on the day",
 }
 
 
@@ -42,11 +49,14 @@ def draw_panel(panel: ibis.Table, facts: dict) -> Finding:
         )
     daily = panel.group_by("date").agg(items=panel.count(), selling=(panel.sales > 0).sum())
     daily = daily.order_by("date").to_pandas()
-    figure, axes = figures.canvas(8, 3)
-    axes.plot(daily.date, daily["items"], label="items in the panel")
-    axes.plot(daily.date, daily.selling, label="items that sold on the day")
-    axes.set(ylabel="items", ylim=(0, None))
-    axes.legend(loc="upper left")
+    figure, rows = figures.canvas(8, 3.6, rows=2)
+    titles = {"items": "Items in the panel", "selling": "Items that sold on the day"}
+    for axes, (column, title), colour in zip(rows, titles.items(), figures.PALETTE[::2], strict=False):
+        axes.plot(pd.to_datetime(daily.date), daily[column], color=colour)
+        axes.set(title=title, ylim=(0, None))
+        axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.yaxis.set_major_formatter(figures.THOUSANDS)
+        figures.draw_dates(axes)
     empty = 1 - facts["rows_with_sales"] / facts["rows"]
     were = "was" if facts["sales_outside"] == 1 else "were"
     return Finding(
@@ -65,10 +75,10 @@ def group_features(features: list[str]) -> pd.DataFrame:
     """List the features by what they are made of: source, statistic, windows in days."""
     rows: dict[tuple[str, str], list[str]] = {}
     for feature in features:
-        match = re.fullmatch(rf"(.+?)_({'|'.join(STATISTICS)})(?:_(\d+))?", feature)
+        match = re.fullmatch(rf"(.+?)_({'|'.join(STATISTICS)})(?:_([\d_]+))?", feature)
         source, statistic, window = match.groups() if match else (feature, "value", None)
         meaning = STATISTICS.get(statistic, "as of the day")
-        rows.setdefault((source.replace("_", " "), meaning), []).append(window or "–")
+        rows.setdefault((source.replace("_", " "), meaning), []).append((window or "–").replace("_", " against "))
     records = [(source, meaning, ", ".join(windows)) for (source, meaning), windows in rows.items()]
     return pd.DataFrame(records, columns=["source", "statistic", "days"])
 
@@ -168,6 +178,7 @@ def draw_related(related: ibis.Table, events: ibis.Table) -> Finding:
     strongest = related.filter(related["rank"] == 0).lift.median().execute()
     figure, axes = figures.canvas(8, 2.8)
     axes.bar(spread.neighbours, spread["items"], color=figures.PALETTE[4])
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.set(xlabel="related items found", ylabel="items")
     share = items / int(events.itemid.nunique().execute())
     return Finding(

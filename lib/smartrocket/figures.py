@@ -7,7 +7,9 @@ import re
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
 
 # Stand-ins that `svg` turns into CSS variables, so that one drawing reads well on a light and on a dark page.
 INK = "#010203"
@@ -31,6 +33,8 @@ EVENT_COLOURS = {
 }
 # From nearly the page's own colour to a strong blue, so that much stands out on a light and on a dark page.
 SEQUENTIAL = mpl.colors.LinearSegmentedColormap.from_list("smartrocket", [(0.18, 0.51, 0.78, 0.04), "#2f81c7"])
+
+THOUSANDS = FuncFormatter(lambda value, _place: f"{value:,.0f}")
 
 STYLE = {
     "svg.fonttype": "none",
@@ -70,6 +74,13 @@ def canvas(width: float = 8, height: float = 3.6, rows: int = 1, columns: int = 
     """
     mpl.rcParams.update(STYLE)
     return plt.subplots(rows, columns, figsize=(width, height))
+
+
+def draw_dates(axes: Axes) -> None:
+    """Write few dates below a chart, in short."""
+    locator = AutoDateLocator(minticks=3, maxticks=8)
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
 
 
 def svg(figure: Figure, name: str, alt: str) -> str:

@@ -7,22 +7,25 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
 from matplotlib.axes import Axes
+from matplotlib.colors import LogNorm
 from matplotlib.dates import AutoDateLocator, num2date
 
 from smartrocket import figures, forecasting, wording
-from smartrocket.demand_baselines import Demand
-from smartrocket.demand_distribution import INTERVALS, central_interval, rank_coverage, spread_ranks
+from smartrocket.demand_baselines import SMOOTHED_SUM, Demand
 from smartrocket.demand_scores import (
+    DISTRIBUTION_METRICS,
+    DISTRIBUTION_SKILLS,
     SCORE_COLUMNS,
     SKILLS,
     best_baseline,
-    coverage,
     poisson_deviance,
     score_of,
 )
-from smartrocket.findings import Finding, escape_markdown
-from smartrocket.forecasting import DAY, Chosen, Fold, Panel, Split, Training
+from smartrocket.findings import Finding
+from smartrocket.forecast_tables import RECONCILED
+from smartrocket.forecasting import DAY, Fold, Panel, Split, Training
 from smartrocket.tables import table
+from smartrocket.traffic_breaks import reach_into
 from smartrocket.wording import joined, number, plural
 
 MODEL, SIMPLE, MARK = figures.PALETTE[0], figures.MUTED, figures.PALETTE[1]
@@ -32,8 +35,8 @@ POPULARITY = ["none", "1 to 3", "4 to 11", "12 or more"]
 POPULARITY_DAYS = 28
 
 TOO_YOUNG = (
-    "This shop's log is too short to set test weeks apart, leave the gaps and still have two weeks to learn "
-    "from, so nothing is forecast here."
+    "This shop's log is too short to set test weeks apart, leave the gaps and still have two weeks to learn from, "
+    "so nothing is forecast here."
 )
 NOTHING_LEARNED = "No model could be trained: the days before the test hold no sale to learn from."
 NOTHING_SOLD = "Nothing was sold in the days this figure would show, so it is left out."
@@ -52,8 +55,13 @@ COLUMNS = {
     "rmse": "RMSE",
     "r2": "R2",
     "rmsse_by_series": "RMSSE by item",
+    "scaled_crps": "scaled CRPS",
+    "pinball_50": "pinball 50 %",
+    "pinball_80": "pinball 80 %",
+    "pinball_95": "pinball 95 %",
+    "coverage_80": "coverage of 80 %",
 }
-SHARES = ("bias", "wmape", "mape_sold")
+SHARES = ("bias", "wmape", "mape_sold", "coverage_80")
 
 # Few columns a table, so that none is cut off in the text column of a page.
 LEADING = {
@@ -62,6 +70,8 @@ LEADING = {
     "total": ("poisson_deviance", "rmsse", "bias", "wmape"),
 }
 FURTHER = ("mae", "rmse", "r2", "wmape", "mape_sold", "rmsse_by_series")
+FURTHER_SUMS = ("mae", "rmse", "r2", "mape_sold", "average_precision")
+DISTRIBUTIONS = DISTRIBUTION_METRICS
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -113,10 +123,9 @@ def describe_demand(panel: Panel, split: Split | None) -> Finding:
     ax.set(xlabel=f"units an item sells in {panel.horizon} days", ylabel="share of item-weeks")
     ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
     return Finding(
-        reading=f"{percent(shares[0])} of the {number(len(units))} item-weeks before the test sell "
-        "nothing, and "
-        f"the mean is {units.mean():.2g} units. Demand is **intermittent**: the question is less how much "
-        "an item sells than whether it sells at all.",
+        reading=f"{percent(shares[0])} of the {number(len(units))} item-weeks before the test sell nothing, and the "
+        f"mean is {units.mean():.2g} units. Demand is **intermittent**: the question is less how much an item sells "
+        "than whether it sells at all.",
         figure=fig,
         caption=f"Units sold by an item in {panel.horizon} days, for items that had entered the panel.",
         alt=f"Bar chart: {percent(shares[0])} of item-weeks have no sale, {percent(shares[1])} one unit, "
@@ -124,7 +133,8 @@ def describe_demand(panel: Panel, split: Split | None) -> Finding:
     )
 
 
-def _date_axis(ax: Axes) -> None:
+def date_axis(ax: Axes) -> None:
+    """Label a time axis by days, or by months where it spans years."""
     locator = AutoDateLocator(maxticks=7)
     ax.xaxis.set_major_locator(locator)
     first, last = ax.get_xlim()
@@ -134,17 +144,19 @@ def _date_axis(ax: Axes) -> None:
     )
 
 
-def _span(ax: Axes, row: float, first: pd.Timestamp, last: pd.Timestamp, colour: str, label: str) -> None:
+def draw_span(ax: Axes, row: float, first: pd.Timestamp, last: pd.Timestamp, colour: str, label: str) -> None:
+    """Draw days from `first` to `last` as a labelled bar in a row of a timeline."""
     width = (last - first).days + 1
     ax.barh(row, width, left=first, height=0.62, color=colour)
     ax.text(first + width * DAY / 2, row, label, ha="center", va="center", color="white", fontsize=8)
 
 
-def _fold_row(ax: Axes, row: float, fold: Fold, horizon: int, check: str) -> None:
-    _span(ax, row, fold.train_first, fold.train_last, MODEL, "learn")
+def draw_fold(ax: Axes, row: float, fold: Fold, horizon: int, check: str) -> None:
+    """Draw the origins that a fold learns from and checks on, with the gaps, in a row of a timeline."""
+    draw_span(ax, row, fold.train_first, fold.train_last, MODEL, "learn")
     gap = figures.GRID
     ax.barh(row, (fold.check_first - fold.train_last).days - 1, left=fold.train_last + DAY, height=0.62, color=gap)
-    _span(ax, row, fold.check_first, fold.check_last, figures.PALETTE[2], check)
+    draw_span(ax, row, fold.check_first, fold.check_last, figures.PALETTE[2], check)
     ax.barh(row, horizon, left=fold.check_last + DAY, height=0.62, color=gap)
 
 
@@ -156,7 +168,7 @@ def show_split(panel: Panel, split: Split | None) -> Finding:
     fig, (above, below) = figures.canvas(8, 3.8, rows=2)
     above.plot(daily.index, daily.to_numpy(), color=figures.MUTED, linewidth=1.2)
     above.set(ylabel="units a day", ylim=(0, None))
-    _fold_row(below, 1, split.fold, split.horizon, "stop")
+    draw_fold(below, 1, split.fold, split.horizon, "stop")
     below.plot(split.test_origins, np.zeros(len(split.test_origins)), "o", color=MARK)
     for origin in split.test_origins:
         below.plot([origin, origin + split.horizon * DAY], [0, 0], color=MARK, linewidth=5, alpha=0.5)
@@ -164,45 +176,72 @@ def show_split(panel: Panel, split: Split | None) -> Finding:
     below.grid(visible=False)
     for ax in (above, below):
         ax.set_xlim(daily.index[0], daily.index[-1] + DAY)
-        _date_axis(ax)
+        date_axis(ax)
     return Finding(
-        reading=f"The model learns from origins up to {day(split.fold.train_last)} and stops adding trees "
-        "by those "
+        reading=f"The model learns from origins up to {day(split.fold.train_last)} and stops adding trees by those "
         f"from {day(split.fold.check_first)} to {day(split.fold.check_last)}. The test has "
         f"{plural(len(split.test_origins), 'origin')}, from {day(split.test_origins[0])} to "
         f"{day(split.test_origins[-1])}, and forecasts the days {tested_days(split)}; the grey gaps of "
         f"{split.horizon} days keep every sale on one side.",
         figure=fig,
-        caption="Above: the shop's units a day. Below: origins learned from (blue), gaps (grey), origins "
-        "for early "
+        caption="Above: the shop's units a day. Below: origins learned from (blue), gaps (grey), origins for early "
         "stopping (green), and the test's origins (dots) with the days they forecast (bars).",
         alt="Timeline: training, a gap, early stopping, a gap, then "
         f"{plural(len(split.test_origins), 'weekly test origin')}.",
     )
 
 
-def show_folds(split: Split | None, folds: Sequence[Fold]) -> Finding:
-    """Show the rolling origins of the search, all before the test."""
-    if split is None or not folds:
-        return Finding(TOO_YOUNG)
-    fig, ax = figures.canvas(8, 0.8 + 0.45 * (len(folds) + 1))
-    for row, fold in enumerate(reversed(folds), start=1):
-        _fold_row(ax, row, fold, split.horizon, "score")
-    last = split.test_origins[-1] + split.horizon * DAY
-    _span(ax, 0, split.test_origins[0] + DAY, last, MARK, "test")
-    names = ["test", *(f"fold {number_}" for number_ in range(len(folds), 0, -1))]
-    ax.set(yticks=range(len(names)), yticklabels=names)
-    ax.grid(visible=False)
-    _date_axis(ax)
+def show_breaks(traffic: pd.Series, breaks: Sequence[pd.Timestamp], split: Split | None) -> Finding:
+    """Show the shop's events by day with sudden changes, and say which origins of the test reach into one."""
+    if split is None:
+        return Finding(LEFT_OUT)
+    fig, ax = figures.canvas(8, 2.6)
+    ax.plot(traffic.index, traffic.to_numpy(), color=figures.MUTED, linewidth=1.2)
+    ax.axvspan(split.test_origins[0] + DAY, split.test_origins[-1] + split.horizon * DAY, color=MARK, alpha=0.12)
+    for date in breaks:
+        ax.axvline(date, color=MARK, linewidth=1.5)
+    ax.set(ylabel="events a day", ylim=(0, None))
+    date_axis(ax)
+    reached = int(reach_into(split.test_origins, split.horizon, breaks).sum())
+    if breaks:
+        ways = [f"{day(date)} ({percent(_change(traffic, date), 0)} of the week before)" for date in breaks]
+        reading = (
+            f"The shop's traffic breaks on {joined(ways)}. {plural(reached, 'origin')} of the test's "
+            f"{len(split.test_origins)} forecast{'s' if reached == 1 else ''} days that such a break begins in."
+        )
+    else:
+        reading = "The shop's traffic shows no break: it never changed by a third from one week to the next and stayed."
     return Finding(
-        reading=f"Every setting is scored on {plural(len(folds), 'fold')}; the last day that any of them "
-        "looks at is "
-        f"{day(folds[-1].check_last + split.horizon * DAY)}, and the test begins on "
-        f"{day(split.test_origins[0] + DAY)}.",
+        reading=reading,
         figure=fig,
-        caption="The folds of the search: origins learned from (blue), gaps (grey), origins scored (green). "
-        "The test weeks (orange) are not looked at.",
-        alt=f"{plural(len(folds), 'fold')}, each later than the one before, all ending before the test weeks.",
+        caption="Events of the whole shop by day; shaded: the days of the test; upright lines: breaks.",
+        alt=f"Line chart of events by day. {reading}",
+    )
+
+
+def _change(traffic: pd.Series, date: pd.Timestamp) -> float:
+    after = traffic[(traffic.index >= date) & (traffic.index < date + 2 * DAY)].mean()
+    before = traffic[(traffic.index < date - 5 * DAY) & (traffic.index >= date - 7 * DAY)].mean()
+    return after / max(before, 1e-9)
+
+
+def breaks_table(scores: pd.DataFrame, without: pd.DataFrame | None, models: Sequence[str]) -> HTML | Markdown:
+    """Return scores of items beside those without the origins that reach into a break, `without`."""
+    if without is None or without.empty:
+        return Markdown(
+            "No origin of the test reaches into a break while another does not: there is nothing to set apart."
+        )
+    rows = []
+    for model in models:
+        row = {"model": model}
+        for metric in ("poisson_deviance", "rmsse", "bias"):
+            for name, table_ in (("all", scores), ("without the break", without)):
+                row[f"{COLUMNS[metric]}, {name}"] = score_of(table_, model, metric)["value"]
+        rows.append(row)
+    shown = pd.DataFrame(rows)
+    formats = {name: "+.1%" if name.startswith("bias") else ".3f" for name in shown.columns[1:]}
+    return table(
+        shown, caption="Scores of items in all weeks of the test, and without those of the break.", formats=formats
     )
 
 
@@ -228,8 +267,8 @@ def show_learning(training: Training | None, split: Split | None, stride: int) -
         reading=f"{reading} The final model has as many trees and learns from the origins of {often} up to "
         f"{day(split.learn_last)}, the last one whose {split.horizon} days end before the test.",
         figure=fig,
-        caption="Mean Poisson deviance after each tree, on the days learned from and on the check days; "
-        "the dot marks the number of trees that is kept.",
+        caption="Mean Poisson deviance after each tree, on the days learned from and on the check days; the dot "
+        "marks the number of trees that is kept.",
         alt=f"Two falling curves; the one of the check rows is lowest at {plural(training.trees, 'tree')}.",
     )
 
@@ -261,7 +300,7 @@ def skill_table(levels: Mapping[str, pd.DataFrame], models: Sequence[str], rival
     """Return the table of the models' advantage over `rival` at every level, with intervals."""
     rows = []
     for level, scores in levels.items():
-        for metric in SKILLS:
+        for metric in (*SKILLS, *DISTRIBUTION_SKILLS):
             for model in models:
                 skill = score_of(scores, model, f"{metric}_skill")
                 given = skill["low"] is not None
@@ -272,20 +311,30 @@ def skill_table(levels: Mapping[str, pd.DataFrame], models: Sequence[str], rival
         return Markdown(LEFT_OUT)
     return table(
         pd.DataFrame(rows, columns=["model", "level", "score", "advantage", "95 % interval"]),
-        caption=f"Advantage over {rival}: the part of its score that is saved; negative where {rival} is better. "
-        "An interval stands where there are enough series for one.",
+        caption=f"Advantage over {rival}: the part of its score that is saved; negative where {rival} is better. An "
+        "interval stands where there are enough series for one.",
     )
 
 
-def judge_sums(levels: Mapping[str, pd.DataFrame], models: Sequence[str], baselines: Sequence[str]) -> Finding:
-    """Say for categories and for the whole shop what `models` add to the baselines."""
+def judge_sums(
+    levels: Mapping[str, pd.DataFrame], models: Sequence[str], baselines: Sequence[str], negative: int = 0
+) -> Finding:
+    """Say for categories and for the whole shop what `models` add to the baselines.
+
+    `negative` says how many reconciled forecasts were below zero.
+    """
     parts = [
-        f"{heading}: {verdict(levels[level], model, baselines)}"
+        f"{heading}: {verdict(levels[level], model, [*baselines, SMOOTHED_SUM])}"
         for level, heading in (("category", "Categories"), ("total", "The whole shop"))
         if level in levels
         for model in models
     ]
-    return Finding(" ".join(parts) or LEFT_OUT)
+    if not parts:
+        return Finding(LEFT_OUT)
+    if any(model.endswith(RECONCILED) for model in models):
+        raised = f"{number(negative)} of them were" if negative else "none of them was"
+        parts.append(f"Reconciliation could push a forecast below zero, where it would be raised to zero: {raised}.")
+    return Finding(" ".join(parts))
 
 
 def origin_table(known: pd.DataFrame, models: Sequence[str]) -> HTML | Markdown:
@@ -324,8 +373,8 @@ def compare_models(scores: pd.DataFrame, models: Sequence[str], baselines: Seque
     return Finding(
         reading=f"For single items: {reading}" if models else reading,
         figure=fig,
-        caption="Mean Poisson deviance of item-weeks in the test (smaller is better) with 95 % bootstrap intervals; "
-        "blue: our models, grey: the simple methods.",
+        caption="Mean Poisson deviance of item-weeks in the test (smaller is better) with 95 % bootstrap "
+        "intervals; blue: our models, grey: the simple methods.",
         alt=f"Dot plot of {plural(len(rows), 'model')}; {best} has the smallest deviance, "
         f"{rows['value'].iloc[-1]:.3f}.",
     )
@@ -346,6 +395,15 @@ def verdict(scores: pd.DataFrame, model: str, baselines: Sequence[str], metric: 
     if skill["high"] < 0:
         return f"{start} ({interval}): worse beyond chance."
     return f"{start} ({interval}): the data cannot tell the two apart."
+
+
+def judge_scores(scores: pd.DataFrame, models: Sequence[str], baselines: Sequence[str]) -> Finding:
+    """Say what `models` add to the baselines in the scores of items other than the Poisson deviance."""
+    if scores.empty:
+        return Finding(LEFT_OUT)
+    others = [metric for metric in (*SKILLS[1:], *DISTRIBUTION_SKILLS) if metric in set(scores["metric"])]
+    parts = [verdict(scores, model, baselines, metric) for metric in others for model in models]
+    return Finding(" ".join(parts) or NOTHING_LEARNED)
 
 
 def judge_amount(known: pd.DataFrame, split: Split | None, smallest: int) -> Finding:
@@ -406,12 +464,10 @@ def show_importance(booster: lgb.Booster | None, moves: pd.DataFrame | None, cou
     leading = joined([f"`{name}`" for name in gain.index[::-1][:3]])
     first = shap.index[-1]
     return Finding(
-        reading=f"Most gain comes from {leading}. In the test weeks `{first}` moves forecasts most: on "
-        "average by a "
+        reading=f"Most gain comes from {leading}. In the test weeks `{first}` moves forecasts most: on average by a "
         f"factor of {np.exp(shap.iloc[-1]):.2f}, up or down.",
         figure=fig,
-        caption="The features that matter most. Gain: how much the training deviance fell by splits on a "
-        "feature. "
+        caption="The features that matter most. Gain: how much the training deviance fell by splits on a feature. "
         "SHAP value: by what a feature moves the logarithm of a forecast.",
         alt=f"Two bar charts of features; {gain.index[-1]} leads by gain, {first} by SHAP value.",
     )
@@ -433,15 +489,57 @@ def show_calibration(known: pd.DataFrame, model: str, rival: str | None) -> Find
     ax.legend()
     top = calibration(known, model).iloc[-1]
     return Finding(
-        reading=f"The tenth of item-weeks with the highest forecasts was expected to sell "
-        f"{top['forecast']:.2f} units "
-        f"each and sold {top['actual']:.2f}. A forecast is **calibrated** where its dots lie on the dotted "
+        reading=f"The tenth of item-weeks with the highest forecasts was expected to sell {top['forecast']:.2f} "
+        f"units each and sold {top['actual']:.2f}. A forecast is **calibrated** where its dots lie on the dotted "
         "line.",
         figure=fig,
         caption="Calibration in the test weeks: item-weeks in ten groups of growing forecast, mean forecast "
         "against mean units sold.",
-        alt=f"Calibration plot; in the top group {model} forecast {top['forecast']:.2f} and "
-        f"{top['actual']:.2f} were sold.",
+        alt=f"Calibration plot; in the top group {model} forecast {top['forecast']:.2f} and {top['actual']:.2f} "
+        "were sold.",
+    )
+
+
+def show_density(known: pd.DataFrame, model: str) -> Finding:
+    """Show how item-weeks spread over forecast and units sold."""
+    if model not in known or known.empty or not known["actual"].sum():
+        return Finding(LEFT_OUT if model not in known else NOTHING_SOLD)
+    forecast, actual = known[model].to_numpy(dtype=float), known["actual"].to_numpy(dtype=float)
+    lowest, highest = max(np.quantile(forecast, 0.001), 1e-3), max(forecast.max(), 1e-2) * 1.01
+    edges = np.geomspace(min(lowest, highest / 10), highest, 25)
+    place = np.clip(np.digitize(forecast, edges) - 1, 0, len(edges) - 2)
+    most = max(int(np.quantile(actual[actual > 0], 0.99)), 3)
+    counts = np.zeros((most + 1, len(edges) - 1))
+    np.add.at(counts, (np.minimum(actual, most).astype(int), place), 1)
+    shares = counts / np.maximum(counts.sum(axis=0), 1)
+    fig, ax = figures.canvas(8, 3.4)
+    drawn = np.ma.masked_equal(shares, 0)
+    ax.pcolormesh(edges, np.arange(most + 2) - 0.5, drawn, cmap=figures.SEQUENTIAL, norm=LogNorm(1e-3, 1))
+    middle = np.sqrt(edges[1:] * edges[:-1])
+    filled = np.flatnonzero(np.bincount(place, minlength=len(middle)) >= 10)
+    means = np.array([actual[place == column].mean() for column in filled])
+    ax.plot(middle[filled], means, "o-", color=MARK, markersize=4, label="mean sold")
+    ax.plot(edges, edges, color=figures.INK, linewidth=1, linestyle=":", label="sold as forecast")
+    ticks = [*range(most), most]
+    ax.set(xscale="log", xlabel="forecast, units", ylabel="sold, units", ylim=(-0.5, most + 0.5), yticks=ticks)
+    ax.set_yticklabels([*map(str, ticks[:-1]), f"{most} or more"])
+    ax.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    ax.grid(visible=False)
+    ax.legend(loc="upper left")
+    high = forecast >= 1
+    reading = (
+        f"Forecasts reach from {forecast.min():.2g} to {forecast.max():.2g} units. Whatever was forecast, single "
+        "outcomes scatter widely around it: a forecast is the mean of what happens to items like this one."
+    )
+    if high.any():
+        nothing = percent((actual[high] == 0).mean(), 0)
+        reading += f" Of the {plural(int(high.sum()), 'forecast')} of a unit or more, {nothing} met no sale at all."
+    return Finding(
+        reading=reading,
+        figure=fig,
+        caption="Item-weeks of the test by forecast (columns) and units sold (rows); the darker a field, the "
+        "larger its share of the column. Dots: mean units sold in a column of ten item-weeks or more.",
+        alt=f"Density plot of units sold against forecast, with the mean sold rising along the diagonal. {reading}",
     )
 
 
@@ -487,8 +585,7 @@ def show_popularity(known: pd.DataFrame, demand: Demand, model: str, rival: str 
     gains = 1 - means[model] / means[rival]
     parts = [f'{percent(gains[name])} for "{name}"' for name in means.index]
     return Finding(
-        reading=f"The advantage of {model} over {rival} is {joined(parts)}. Items with no sale in the four "
-        "weeks "
+        reading=f"The advantage of {model} over {rival} is {joined(parts)}. Items with no sale in the four weeks "
         f"before make up {percent(grouped.size().get('none', 0) / len(frame))} of the rows and "
         f"{percent(units.get('none', 0.0) / max(units.sum(), 1))} of the units sold.",
         figure=fig,
@@ -515,7 +612,7 @@ def show_total(demand: Demand, split: Split | None, total: pd.DataFrame, model: 
             ax.plot(total["origin"] + split.horizon * DAY, total[name], style, color=colour, label=name)
     ax.axvline(split.test_origins[0], color=figures.MUTED, linewidth=1, linestyle=":")
     ax.set(ylabel=f"units in {split.horizon} days", ylim=(0, None))
-    _date_axis(ax)
+    date_axis(ax)
     ax.legend()
     name = model if model in total else rival
     if name is None or not total["actual"].sum():
@@ -530,194 +627,7 @@ def show_total(demand: Demand, split: Split | None, total: pd.DataFrame, model: 
     return Finding(
         reading=reading,
         figure=fig,
-        caption="Units of the whole shop by week (drawn at the week's last day) and the sum of the item "
-        "forecasts; "
+        caption="Units of the whole shop by week (drawn at the week's last day) and the sum of the item forecasts; "
         "right of the dotted line is the test.",
         alt=f"Line chart of weekly units with forecasts. {reading}",
-    )
-
-
-def show_trials(trials: pd.DataFrame) -> Finding:
-    """Show the value of each trial and the best so far."""
-    complete = trials[trials["state"] == "complete"] if len(trials) else trials
-    if complete.empty:
-        return Finding(NOTHING_LEARNED)
-    fig, ax = figures.canvas(8, 3)
-    ax.scatter(complete["trial"], complete["value"], color=MODEL, label="trial")
-    ax.plot(
-        complete["trial"],
-        complete["value"].cummin(),
-        color=MARK,
-        drawstyle="steps-post",
-        label="best so far",
-    )
-    ax.set(xlabel="trial", ylabel="mean Poisson deviance")
-    ax.xaxis.get_major_locator().set_params(integer=True)
-    ax.legend()
-    start, best = (f"{value:.4f}" for value in (complete["value"].iloc[0], complete["value"].min()))
-    pruned = int((trials["state"] == "pruned").sum())
-    if best == start:
-        outcome = f"none of {plural(len(trials), 'trial')} does better by as much as 0.0001."
-    else:
-        share = percent(1 - complete["value"].min() / complete["value"].iloc[0], 2)
-        outcome = f"the best of {plural(len(trials), 'trial')} scores {best}, {share} lower on the folds."
-    return Finding(
-        reading=f"Trial 1 starts from the settings of the first model and scores {start}; {outcome} "
-        f"{plural(pruned, 'trial was', 'trials were')} stopped early as hopeless.",
-        figure=fig,
-        caption="Mean Poisson deviance over the folds of each finished trial; smaller is better.",
-        alt=f"Scatter of trials; trial 1 scores {start}, the best {best}.",
-    )
-
-
-def settings_table(baseline: Mapping[str, object], chosen: Chosen | None, names: Sequence[str]) -> HTML | Markdown:
-    """Return the table of the first model's settings beside the chosen ones."""
-    if chosen is None:
-        return Markdown(LEFT_OUT)
-    used = dict(chosen.parameters)
-    if used.get("objective") != "tweedie":
-        used.pop("tweedie_variance_power", None)
-    rows = [
-        {"setting": name, "first model": _short(baseline["boosting"].get(name)), "chosen": _short(used.get(name))}
-        for name in names
-    ]
-    rows.append({"setting": "trees", "first model": _short(baseline["trees"]), "chosen": _short(chosen.trees)})
-    return table(pd.DataFrame(rows), caption="Settings of the first model and those the search chose.")
-
-
-def _short(value: object) -> str | None:
-    return f"{value:.4g}" if isinstance(value, float) else None if value is None else str(value)
-
-
-def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str) -> Finding:
-    """Say what tuning bought in the test weeks, as far as the data can tell."""
-    if scores is None or scores.empty:
-        return Finding(LEFT_OUT)
-    gain = score_of(scores, tuned, "poisson_deviance_skill")
-    if gain["value"] is None:
-        return Finding("The two models cannot be compared here: nothing was sold in the test weeks.")
-    size = f"{percent(abs(gain['value']))} {'lower' if gain['value'] >= 0 else 'higher'}"
-    start = f"In the test weeks the Poisson deviance of single items by {tuned} is {size} than by {first}"
-    if gain["low"] is None:
-        return Finding(f"{start}; too few items for an interval, so nothing follows from it.")
-    interval = f" (95 % interval of the gain {percent(gain['low'])} to {percent(gain['high'])}). "
-    if gain["low"] > 0:
-        return Finding(start + interval + "**Tuning helped**, beyond chance.")
-    if gain["high"] < 0:
-        return Finding(start + interval + "**Tuning did harm:** the search fitted days that were unlike the test.")
-    return Finding(start + interval + "**Tuning bought nothing that can be told from chance.**")
-
-
-def show_parameter_importance(shares: pd.DataFrame, trials: pd.DataFrame) -> Finding:
-    """Show which settings mattered in the search, where any did."""
-    if shares.empty:
-        return Finding("Too few finished trials to say which setting mattered.")
-    values = trials.loc[trials["state"] == "complete", "value"]
-    if f"{values.iloc[0]:.4f}" == f"{values.min():.4f}":
-        return Finding("No trial does visibly better than the first one, so no setting is said to matter.")
-    ordered = shares[::-1]
-    fig, ax = figures.canvas(8, 0.8 + 0.28 * len(ordered))
-    ax.barh(ordered["parameter"], ordered["importance"], color=MODEL)
-    ax.xaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    ax.grid(visible=True, axis="x")
-    ax.grid(visible=False, axis="y")
-    top = shares.iloc[0]
-    return Finding(
-        reading=f"`{top['parameter']}` sets the good trials apart most ({percent(top['importance'], 0)}). "
-        "With "
-        "few trials these shares are rough.",
-        figure=fig,
-        caption="Share of each setting in what separates the best quarter of the trials from the rest (PED-ANOVA).",
-        alt=f"Bar chart of settings; {top['parameter']} leads with {percent(top['importance'], 0)}.",
-    )
-
-
-def measure_coverage(
-    known: pd.DataFrame, demand: Demand, model: str, dispersion: float | None, seed: int
-) -> pd.DataFrame:
-    """Return class, nominal, rows, ranked (by randomised ranks) and plain coverage, class "all" first."""
-    if model not in known or known.empty or dispersion is None:
-        return pd.DataFrame(columns=["class", "nominal", "rows", "ranked", "plain"])
-    actual, mean = known["actual"].to_numpy(), known[model].to_numpy()
-    ranks, classes = spread_ranks(actual, mean, dispersion, seed), popularity(known, demand)
-    groups = {"all": np.ones(len(known), dtype=bool)} | {name: classes == name for name in POPULARITY}
-    rows = []
-    for share in INTERVALS:
-        low, high = central_interval(mean, dispersion, share)
-        rows += [
-            {
-                "class": name,
-                "nominal": share,
-                "rows": int(chosen.sum()),
-                "ranked": rank_coverage(ranks[chosen], share),
-                "plain": coverage(actual[chosen], low[chosen], high[chosen]),
-            }
-            for name, chosen in groups.items()
-            if chosen.any()
-        ]
-    return pd.DataFrame(rows)
-
-
-def show_coverage(measured: pd.DataFrame) -> Finding:
-    """Show nominal against measured coverage, for all item-weeks and by popularity."""
-    if measured.empty:
-        return Finding(LEFT_OUT)
-    fig, ax = figures.canvas(8, 3.2)
-    names = list(measured["class"].unique())
-    place = np.arange(len(names))
-    for shift, (share, rows) in enumerate(measured.groupby("nominal")):
-        colour = figures.PALETTE[shift]
-        position = [names.index(name) for name in rows["class"]]
-        ax.plot(np.array(position) + 0.16 * (shift - 1), rows["ranked"], "o", color=colour, label=f"{share:.0%}")
-        ax.axhline(share, color=colour, linewidth=1, linestyle=":")
-    ax.set(
-        xticks=place,
-        xticklabels=names,
-        ylim=(0, 1.02),
-        ylabel="share inside",
-        xlabel="units in the 4 weeks before",
-    )
-    ax.yaxis.set_major_formatter(lambda share, _: f"{share:.0%}")
-    ax.legend(title="nominal", loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=len(INTERVALS))
-    everything = measured[measured["class"] == "all"]
-    parts = [f"{percent(row.ranked)} (nominal {percent(row.nominal, 0)})" for row in everything.itertuples()]
-    plain = [percent(value) for value in everything["plain"]]
-    return Finding(
-        reading=f"Measured coverage over all item-weeks: {joined(parts)}. Since units are whole numbers, "
-        "an interval "
-        f"reaches over more than it must: counted plainly, {joined(plain)} of the item-weeks lie inside.",
-        figure=fig,
-        caption="Coverage of the prediction intervals in the test weeks by randomised ranks; dotted: what "
-        "was aimed at.",
-        alt=f"Dots of measured coverage: {joined(parts)}.",
-    )
-
-
-def show_next_week(forecasts: pd.DataFrame, count: int = 15) -> Finding:
-    """Show the items with the highest forecasts for the days after the last whole day, with 80 % intervals."""
-    top = forecasts.sort_values(["forecast", "itemid"], ascending=[False, True]).head(count)[::-1]
-    if top.empty:
-        return Finding(LEFT_OUT)
-    first, last, best = day(top["first_date"].iloc[0]), day(top["last_date"].iloc[0]), top.iloc[-1]
-    if best["forecast"] < 0.05:
-        return Finding(f"From {first} to {last} no item is expected to sell as much as 0.05 units.")
-    fig, ax = figures.canvas(8, 0.8 + 0.27 * len(top))
-    names = top["itemid"].astype(str)
-    ax.hlines(names, top["low_80"], top["high_80"], color=MODEL, linewidth=4, alpha=0.4)
-    ax.plot(top["forecast"], names, "o", color=MODEL)
-    ax.set(
-        xlabel=f"units from {first} to {last}",
-        ylabel="item",
-    )
-    ax.grid(visible=True, axis="x")
-    ax.grid(visible=False, axis="y")
-    return Finding(
-        reading=f"From {first} to {last}, the days after the last whole day of the log, "
-        f"{plural(len(forecasts), 'item')} are expected to sell "
-        f"{plural(round(forecasts['forecast'].sum()), 'unit')} together. "
-        f"Item {escape_markdown(best['itemid'])} leads with {best['forecast']:.1f} units, and between "
-        f"{best['low_80']} and {best['high_80']} in at least four weeks of five, if the distribution is right.",
-        figure=fig,
-        caption="Forecasts (dots) and 80 % intervals (bars) of the items with the highest forecasts.",
-        alt=f"Dot plot of the items with the highest forecasts; the first expects {best['forecast']:.1f} units.",
     )

@@ -5,38 +5,39 @@ forecast's origin. Between the last origin that a model learns from and the firs
 `horizon` days, so that no sale is both learned from and forecast.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
 import optuna
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 
-from smartrocket.demand_baselines import (
-    BASELINES,
-    Demand,
-    forecast_baselines,
-    naive_error_scale,
-)
-from smartrocket.demand_distribution import INTERVALS, central_interval, distribution, fit_dispersion
-from smartrocket.demand_scores import score_models
+from smartrocket.errors import InputError
 from smartrocket.files import write_text
-from smartrocket.results import Results
 from smartrocket.studies import best_trial, fingerprint, frame_fingerprint, open_study, run_trials, suggest
 from smartrocket.workspace import Workspace
 
 SHORTEST_TRAINING = 14
 """Fewer days of origins than this are not worth training on."""
 
-NO_CATEGORY = -1
-"""Stands for the category of items that the log had not yet described."""
-
 DAY = pd.Timedelta(days=1)
-PANEL_COLUMNS = ("itemid", "date", "sales", "age_days", "target")
+PANEL_COLUMNS = ("sales", "age_days", "target")
+
+RISING = re.compile(
+    r"(sales|addtocarts|views)(_(lag|sum|mean|recent)_\d+)?|(shop|category|parent)_(sales|views)_sum_\d+|conversion_.+"
+)
+FALLING = re.compile(r"(sales|addtocarts|views)_days_since")
+"""Features of which more cannot mean fewer sales, and the other way round: what `monotone` holds a model to."""
+
+MANY_ROWS = 200_000
+"""On fewer rows a second thread costs more in waiting than it saves in work."""
+
+METRICS = {"poisson_deviance": "poisson", "squared_error": "l2"}
+"""What may decide when a training stops and which trial is best, and LightGBM's name of it."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class Split:
 
 @dataclass
 class Training:
-    """A trained model with its learning curve (mean Poisson deviance after each tree on the check rows)."""
+    """A trained model with its learning curve (the mean score after each tree on the check rows)."""
 
     booster: lgb.Booster
     trees: int
@@ -91,33 +92,87 @@ class Training:
 
 
 def load_panel(workspace: Workspace) -> Panel:
-    """Read the panel that notebook 03 wrote, features as 32-bit floats.
+    """Read the panel that notebook 03 wrote, all numbers as 32-bit floats.
 
-    Raises InputError when the panel is missing.
+    The file holds days in order, and within a day the items. It is read column by column straight into the order of
+    items and days, so that no second copy of the whole is ever held. Raises InputError when the panel is missing.
     """
     facts = workspace.read_json("processed/panel.json")
-    columns = [*PANEL_COLUMNS, *(name for name in facts["features"] if name not in PANEL_COLUMNS)]
-    stored = pq.read_table(workspace.existing("processed/panel.parquet"), columns=columns)
-    kinds = {"itemid": pa.int64(), "date": pa.timestamp("ns")}
-    schema = pa.schema([(name, kinds.get(name, pa.float32())) for name in columns])
-    frame = stored.cast(schema).to_pandas()
-    frame = frame.sort_values(["itemid", "date"], ignore_index=True)
-    return Panel(frame, facts["features"], facts["horizon_days"])
+    horizon = facts["horizon_days"]
+    ahead = [f"target_{lead}" for lead in range(1, horizon + 1)]
+    path = workspace.existing("processed/panel.parquet")
+    keys = pq.read_table(path, columns=["itemid", "date"]).to_pandas(date_as_object=False)
+    order = np.lexsort((keys["date"].to_numpy(), keys["itemid"].to_numpy()))
+    names = list(dict.fromkeys([*PANEL_COLUMNS, *ahead, *facts["features"]]))
+    values = np.empty((len(names), len(keys)), dtype=np.float32)
+    stored = pq.ParquetFile(path)
+    for row, name in enumerate(names):
+        column = stored.read(columns=[name]).column(0)
+        values[row] = column.to_numpy().astype(np.float32)[order]
+    frame = pd.DataFrame(values.T, columns=names, copy=False)
+    frame.insert(0, "itemid", keys["itemid"].to_numpy()[order])
+    frame.insert(1, "date", keys["date"].to_numpy("datetime64[ns]")[order])
+    return Panel(frame, facts["features"], horizon)
 
 
-def plan_split(panel: Panel, test_weeks: int, check_weeks: int) -> Split | None:
-    """Return the split in time whose test is the last `test_weeks` weeks, None where the shop is too young.
+def plan_split(
+    panel: Panel,
+    test_weeks: int,
+    check_weeks: int,
+    test_start: str | None = None,
+    check_start: str | None = None,
+) -> Split | None:
+    """Return the split in time of a panel, None where the shop is too young for one.
 
-    The origins of the test lie a week apart, the last one `horizon` days before the last complete day. The
-    check origins of early stopping are all days of `check_weeks` weeks before, with a gap on either side.
+    The origins of the test lie a week apart, the last one `horizon` days before the last complete day: the last
+    `test_weeks` weeks, or as many as forecast days from `test_start` on only. The check origins of early stopping
+    are all days of `check_weeks` weeks before, or those that forecast days from `check_start` on and before the
+    test, with a gap on either side. Raises InputError for dates that leave no such days.
     """
     if panel.frame.empty:
         return None
-    last_origin = panel.last_date - panel.horizon * DAY
-    test_origins = pd.date_range(end=last_origin, periods=test_weeks, freq="7D")
-    first_date = panel.frame["date"].min()
-    fold = fold_before(first_date, test_origins[0], panel.horizon, check_weeks * 7)
+    first, last_origin = panel.frame["date"].min(), panel.last_date - panel.horizon * DAY
+    weeks, check_days, boundary = test_weeks, 7 * check_weeks, pd.Timestamp.max
+    if test_start is not None:
+        boundary = pd.Timestamp(test_start) - DAY
+        weeks = (last_origin - boundary).days // 7 + 1
+        if weeks < 1:
+            raise InputError(
+                f"test_start {test_start}: no {panel.horizon} whole days from then on are in the log, which ends on "
+                f"{panel.last_date:%Y-%m-%d}; choose an earlier day."
+            )
+    test_origins = pd.date_range(end=last_origin, periods=weeks, freq="7D")
+    boundary = min(boundary, test_origins[0])
+    if check_start is not None:
+        check_days = (boundary - panel.horizon * DAY - pd.Timestamp(check_start)).days + 2
+        if check_days < 1:
+            raise InputError(
+                f"check_start {check_start}: no {panel.horizon} days from then on end before the test, which forecasts "
+                f"the days from {boundary + DAY:%Y-%m-%d} on; choose an earlier day."
+            )
+    fold = fold_before(first, boundary, panel.horizon, check_days)
     return Split(fold, test_origins, panel.horizon) if fold is not None else None
+
+
+def look_back(split: Split | None) -> Split | None:
+    """Return the split with weekly origins of its check days in the place of the test's.
+
+    What is forecast there, by a model that learned from the days before, shows how outcomes scatter.
+    """
+    if split is None:
+        return None
+    return replace(split, test_origins=weekly_origins(split.fold))
+
+
+def look_forward(split: Split, panel: Panel) -> Split:
+    """Return the split with the last whole day as its only origin, in the place of the test's."""
+    return replace(split, test_origins=pd.DatetimeIndex([panel.last_date]))
+
+
+def weekly_origins(fold: Fold) -> pd.DatetimeIndex:
+    """Return the check origins of a fold that lie whole weeks before its last one."""
+    weeks = (fold.check_last - fold.check_first).days // 7 + 1
+    return pd.date_range(end=fold.check_last, periods=weeks, freq="7D")
 
 
 def fold_before(first: pd.Timestamp, origin: pd.Timestamp, horizon: int, check_days: int) -> Fold | None:
@@ -144,13 +199,18 @@ def rolling_folds(split: Split, folds: int, check_days: int) -> list[Fold]:
     return planned
 
 
+def choose_rows(panel: Panel, first: pd.Timestamp, last: pd.Timestamp, stride: int = 1) -> np.ndarray:
+    """Tell which rows have origins from `first` to `last`, every `stride`-th day counted back."""
+    dates = panel.frame["date"]
+    chosen = dates.between(first, last)
+    if stride > 1:
+        chosen &= (last - dates).dt.days % stride == 0
+    return chosen.to_numpy()
+
+
 def select_rows(panel: Panel, first: pd.Timestamp, last: pd.Timestamp, stride: int = 1) -> pd.DataFrame:
     """Return the rows with origins from `first` to `last`, every `stride`-th day counted back."""
-    frame = panel.frame
-    chosen = frame["date"].between(first, last)
-    if stride > 1:
-        chosen &= (last - frame["date"]).dt.days % stride == 0
-    return frame[chosen]
+    return panel.frame[choose_rows(panel, first, last, stride)]
 
 
 def make_dataset(
@@ -161,22 +221,26 @@ def make_dataset(
     reference: lgb.Dataset | None = None,
 ) -> lgb.Dataset | None:
     """Return the rows between two origins for LightGBM, None where they hold no sale to learn from."""
-    rows = select_rows(panel, first, last, stride)
-    target = rows["target"].to_numpy(dtype=np.float64)
+    rows = choose_rows(panel, first, last, stride)
+    target = panel.frame["target"].to_numpy()[rows]
     if not np.nansum(target):
         return None
-    values = rows[panel.features].to_numpy(dtype=np.float32)
+    # Column by column: of the whole panel no second copy would fit beside the first.
+    values = np.empty((len(panel.features), len(target)), dtype=np.float32)
+    for place, name in enumerate(panel.features):
+        values[place] = panel.frame[name].to_numpy()[rows]
     # Bins are counted once for all settings of a search, so none may be left out for one of them.
     parameters = {"feature_pre_filter": False, "verbosity": -1}
-    return lgb.Dataset(values, target, reference=reference, feature_name=panel.features, params=parameters)
+    return lgb.Dataset(values.T, target, reference=reference, feature_name=panel.features, params=parameters)
 
 
 def settings(parameters: Mapping[str, Any], seed: int, threads: int) -> dict[str, Any]:
     """Return LightGBM's parameters, completed so that equal data give an equal model on any run."""
     return {
         "objective": "poisson",
-        **parameters,
         "metric": "poisson",
+        "bagging_freq": 1,
+        **parameters,
         "seed": seed,
         "num_threads": threads,
         "deterministic": True,
@@ -184,6 +248,11 @@ def settings(parameters: Mapping[str, Any], seed: int, threads: int) -> dict[str
         "feature_pre_filter": False,
         "verbosity": -1,
     }
+
+
+def direct(features: Sequence[str]) -> list[int]:
+    """Return for each feature 1 where more of it cannot mean fewer sales, -1 for the opposite, else 0."""
+    return [bool(RISING.fullmatch(name)) - bool(FALLING.fullmatch(name)) for name in features]
 
 
 def train(
@@ -195,14 +264,20 @@ def train(
     seed: int,
     threads: int,
     follow_training: bool = False,
+    score: str = "poisson_deviance",
 ) -> Training | None:
     """Train up to `trees` trees, stopping when `patience` more have not helped on the check rows.
 
-    Without check rows exactly `trees` trees are trained. The learning curve is that of the check rows, and of
-    the training rows where they are followed too. Returns None where there is nothing to learn from.
+    Besides LightGBM's parameters there is `monotone`: the model may only rise, or only fall, with the features of
+    `direct`. Without check rows exactly `trees` trees are trained. The learning curve is the mean `score`, one of
+    `METRICS`, of the check rows, and of the training rows where they are followed too. Returns None where there is
+    nothing to learn from.
     """
     if training is None:
         return None
+    given = {name: value for name, value in parameters.items() if name != "monotone"}
+    if parameters.get("monotone"):
+        given["monotone_constraints"] = direct(training.feature_name)
     curve: dict[str, dict[str, list[float]]] = {}
     followed = {"training": training} if follow_training else {}
     followed |= {"check": check} if check is not None else {}
@@ -210,23 +285,26 @@ def train(
     if check is not None:
         # Of the followed rows LightGBM takes all but the training rows themselves for stopping.
         stopping.append(lgb.early_stopping(patience, verbose=False))
+    threads = threads if len(training.get_label()) >= MANY_ROWS else 1
     booster = lgb.train(
-        settings(parameters, seed, threads),
+        settings({**given, "metric": METRICS[score]}, seed, threads),
         training,
         num_boost_round=trees,
         valid_sets=list(followed.values()),
         valid_names=list(followed),
         callbacks=stopping if followed else [],
     )
-    deviances = {name: _deviance(values["poisson"], followed[name]) for name, values in curve.items()}
-    return Training(booster, booster.best_iteration or booster.num_trees(), training.num_data(), deviances)
+    curves = {name: np.array(values[METRICS[score]]) for name, values in curve.items()}
+    if score == "poisson_deviance":
+        curves = {name: _deviance(losses, followed[name]) for name, losses in curves.items()}
+    return Training(booster, booster.best_iteration or booster.num_trees(), training.num_data(), curves)
 
 
-def _deviance(losses: Sequence[float], rows: lgb.Dataset) -> np.ndarray:
+def _deviance(losses: np.ndarray, rows: lgb.Dataset) -> np.ndarray:
     """Turn LightGBM's Poisson loss into the deviance: they differ by what no forecast can change."""
     target = rows.get_label().astype(float)
     constant = np.mean(np.where(target > 0, target * np.log(np.where(target > 0, target, 1)), 0) - target)
-    return 2 * (np.asarray(losses) + constant)
+    return 2 * (losses + constant)
 
 
 def train_before_test(
@@ -309,93 +387,6 @@ def save_model(booster: lgb.Booster, workspace: Workspace, relative: str) -> int
     return len(text.encode())
 
 
-def categories_at(history: pd.DataFrame, items: np.ndarray, origins: Sequence[pd.Timestamp]) -> pd.DataFrame:
-    """Return itemid, origin, categoryid as known at the end of each origin day, a row an item and origin.
-
-    `history` has itemid, categoryid, valid_from. Items without a known category by then are in `NO_CATEGORY`.
-    A shop that knows no category at all gets no row.
-    """
-    columns = ["itemid", "origin", "categoryid"]
-    if history.empty or not len(origins):
-        return pd.DataFrame(columns=columns)
-    history = history[["itemid", "categoryid", "valid_from"]].dropna(subset=["categoryid"])
-    history = history.assign(valid_from=history["valid_from"].astype("datetime64[ns]"))
-    history = history.sort_values(["valid_from", "itemid", "categoryid"], kind="stable")
-    grid = pd.MultiIndex.from_product([origins, items], names=["origin", "itemid"]).to_frame(index=False)
-    grid = grid.assign(end=(grid["origin"] + DAY).astype("datetime64[ns]")).sort_values("end", kind="stable")
-    merged = pd.merge_asof(grid, history, left_on="end", right_on="valid_from", by="itemid", allow_exact_matches=False)
-    return merged[columns].fillna({"categoryid": NO_CATEGORY}).astype({"categoryid": "int64"})
-
-
-def forecast_table(
-    panel: Panel,
-    demand: Demand,
-    split: Split | None,
-    boosters: Mapping[str, lgb.Booster],
-    average_days: int,
-    categories: pd.DataFrame,
-) -> pd.DataFrame:
-    """Return one row an item and origin of the test: series, origin, known, actual, one column a model.
-
-    Items that enter the panel only after the origin are in it with `known` False and forecasts of 0: no
-    item-level score counts them, the totals do.
-    """
-    columns = ["series", "origin", "known", "actual", *BASELINES, *boosters]
-    if split is None:
-        return pd.DataFrame(columns=columns)
-    actual = pd.concat([_actual_units(demand, origin, split.horizon) for origin in split.test_origins])
-    classical = forecast_baselines(demand, split.test_origins, split.horizon, average_days, categories)
-    table = actual.merge(classical, on=["itemid", "origin"], how="left")
-    table["known"] = table["zero"].notna()
-    table[list(BASELINES)] = table[list(BASELINES)].fillna(0.0)
-    return add_forecasts(table.rename(columns={"itemid": "series"}), panel, boosters)[columns]
-
-
-def add_forecasts(table: pd.DataFrame, panel: Panel, boosters: Mapping[str, lgb.Booster]) -> pd.DataFrame:
-    """Return a forecast table with one more column for each of `boosters`, 0 for items not yet known."""
-    rows = panel.frame[panel.frame["date"].isin(table["origin"].unique())]
-    keys = pd.MultiIndex.from_frame(rows[["itemid", "date"]])
-    wanted = pd.MultiIndex.from_frame(table[["series", "origin"]])
-    columns = {
-        name: pd.Series(predict(booster, rows, panel.features), index=keys).reindex(wanted).fillna(0.0).to_numpy()
-        for name, booster in boosters.items()
-    }
-    return table.assign(**columns)
-
-
-def _actual_units(demand: Demand, origin: pd.Timestamp, horizon: int) -> pd.DataFrame:
-    today = demand.position(origin)
-    window = np.nansum(demand.units[:, today + 1 : today + 1 + horizon], axis=1)
-    return pd.DataFrame({"itemid": demand.items, "origin": origin, "actual": window})
-
-
-def sum_forecasts(table: pd.DataFrame, series: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Add up a table of item forecasts by origin, or by origin and the category given by `series`.
-
-    `series` has itemid, origin, categoryid; items without a category are left out.
-    """
-    values = [name for name in table.columns if name not in ("series", "origin", "known")]
-    if series is None:
-        return table.groupby("origin", as_index=False)[values].sum().assign(series=0)
-    joined = table.merge(series, left_on=["series", "origin"], right_on=["itemid", "origin"])
-    summed = joined.groupby(["categoryid", "origin"], as_index=False)[values].sum()
-    return summed.rename(columns={"categoryid": "series"})
-
-
-def error_scales(demand: Demand, split: Split | None, groups: pd.Series | None = None) -> pd.Series:
-    """Return series -> mean squared error of the naive forecast before the test, the scale of the RMSSE.
-
-    `groups` maps itemid to the series it is added to (a category, or 0 for the shop); None: items themselves.
-    """
-    if split is None:
-        return pd.Series(dtype=float)
-    history = demand.units[:, : demand.position(split.test_origins[0]) + 1]
-    if groups is None:
-        return pd.Series(naive_error_scale(history, split.horizon), index=demand.items)
-    daily = pd.DataFrame(np.nan_to_num(history)).groupby(groups.reindex(demand.items).to_numpy()).sum()
-    return pd.Series(naive_error_scale(daily.to_numpy(), split.horizon), index=daily.index)
-
-
 @dataclass(frozen=True)
 class Search:
     """What decides the value of a trial, besides the panel: folds, space, fixed settings and effort."""
@@ -408,6 +399,7 @@ class Search:
     patience: int
     seed: int
     threads: int
+    score: str = "poisson_deviance"
 
 
 @dataclass(frozen=True)
@@ -416,7 +408,7 @@ class Chosen:
 
     parameters: dict[str, Any]
     trees: int
-    deviance: float
+    score: float
 
 
 def open_search(workspace: Workspace, panel: Panel, search: Search) -> optuna.Study:
@@ -425,7 +417,8 @@ def open_search(workspace: Workspace, panel: Panel, search: Search) -> optuna.St
     Its name changes with the panel and with everything that decides a trial's value.
     """
     last = search.folds[-1].check_last if search.folds else pd.Timestamp.min
-    data = panel.frame.loc[panel.frame["date"] <= last, [*PANEL_COLUMNS, *panel.features]]
+    columns = ["itemid", "date", *dict.fromkeys([*PANEL_COLUMNS, *panel.features])]
+    data = panel.frame.loc[panel.frame["date"] <= last, columns]
     decided = {name: value for name, value in vars(search).items() if name != "threads"}
     return open_study(
         workspace.models / "forecast_study.journal",
@@ -441,7 +434,7 @@ def run_search(
 ) -> list[optuna.trial.FrozenTrial]:
     """Run the missing trials, the settings of the first model before all others.
 
-    A trial's value is its mean Poisson deviance over the folds. The folds share one number of trees, the one
+    A trial's value is its mean score over the folds. The folds share one number of trees, the one
     with the smallest mean; the trial keeps it as its attribute `trees`. A trial that looks hopeless after
     some of the folds is pruned. Returns no trial where no fold has sales to learn from and to check on.
     """
@@ -454,7 +447,8 @@ def run_search(
         parameters = {**search.fixed, **suggest(trial, search.space)}
         curves = []
         for step, pair in enumerate(pairs):
-            trained = train(*pair, parameters, search.trees, search.patience, search.seed, search.threads)
+            effort = (search.trees, search.patience, search.seed, search.threads)
+            trained = train(*pair, parameters, *effort, score=search.score)
             curves.append(trained.curve["check"])
             trial.report(float(mean_curve(curves).min()), step)
             if trial.should_prune():
@@ -463,7 +457,8 @@ def run_search(
         trial.set_user_attr("trees", int(curve.argmin()) + 1)
         return float(curve.min())
 
-    first = {name: search.fixed[name] for name in search.space if name in search.fixed}
+    habits = {"monotone": False, **search.fixed}
+    first = {name: habits[name] for name in search.space if name in habits}
     return run_trials(study, score, trials, timeout_seconds, first=[first])
 
 
@@ -494,93 +489,3 @@ def train_chosen(
     if chosen is None:
         return None
     return retrain(panel, last, chosen.parameters, chosen.trees, stride, seed, threads)
-
-
-def estimate_dispersion(panel: Panel, search: Search, chosen: Chosen | None) -> float | None:
-    """Return the dispersion of units around forecasts of the last fold, made without knowing them."""
-    if chosen is None:
-        return None
-    fold = search.folds[-1]
-    trained = train_chosen(panel, fold.train_last, chosen, search.stride, search.seed, search.threads)
-    if trained is None:
-        return None
-    rows = select_rows(panel, fold.check_first, fold.check_last)
-    return fit_dispersion(rows["target"].to_numpy(), predict(trained.booster, rows, panel.features))
-
-
-def forecast_next(panel: Panel, booster: lgb.Booster | None, dispersion: float | None) -> pd.DataFrame:
-    """Forecast the days after the last whole day of the log for every item of the panel.
-
-    Returns itemid, origin, first_date, last_date, forecast (expected units), sells (probability of any sale)
-    and, for each of `INTERVALS`, low_<percent> and high_<percent> (units); no rows without a model.
-    """
-    named = [(share, f"{share:.0%}".rstrip("%")) for share in INTERVALS]
-    columns = ["itemid", "origin", "first_date", "last_date", "forecast", "sells"]
-    columns += [f"{end}_{name}" for _, name in named for end in ("low", "high")]
-    if booster is None or dispersion is None:
-        return pd.DataFrame(columns=columns)
-    rows = panel.frame[panel.frame["date"] == panel.last_date]
-    mean = predict(booster, rows, panel.features)
-    table = pd.DataFrame(
-        {
-            "itemid": rows["itemid"].to_numpy(),
-            "origin": panel.last_date,
-            "first_date": panel.last_date + DAY,
-            "last_date": panel.last_date + panel.horizon * DAY,
-            "forecast": mean,
-            "sells": 1 - distribution(mean, dispersion).cdf(0),
-        }
-    )
-    for share, name in named:
-        table[f"low_{name}"], table[f"high_{name}"] = central_interval(mean, dispersion, share)
-    return table[columns]
-
-
-def score_levels(
-    table: pd.DataFrame,
-    demand: Demand,
-    split: Split | None,
-    categories: pd.DataFrame,
-    models: Sequence[str],
-    baselines: Sequence[str],
-    resamples: int,
-    seed: int,
-) -> dict[str, pd.DataFrame]:
-    """Return level -> scores: "item" (known items), "category" (where there are categories) and "total"."""
-    if split is None:
-        return {}
-
-    def score(rows: pd.DataFrame, groups: pd.Series | None) -> pd.DataFrame:
-        scale = error_scales(demand, split, groups)
-        return score_models(rows, models, baselines, scale, resamples, seed)
-
-    levels = {"item": score(table[table["known"]], None)}
-    if not categories.empty:
-        first = categories[categories["origin"] == split.test_origins[0]]
-        levels["category"] = score(sum_forecasts(table, categories), first.set_index("itemid")["categoryid"])
-    levels["total"] = score(sum_forecasts(table), pd.Series(0, index=demand.items))
-    return levels
-
-
-def record_scores(results: Results, levels: Mapping[str, pd.DataFrame]) -> None:
-    """Write the scores of every level into a notebook's results."""
-    for level, scores in levels.items():
-        for row in scores.itertuples(index=False):
-            results.score("forecast", row.model, level, row.metric, row.value, row.low, row.high)
-
-
-def record_test(results: Results, split: Split | None, table: pd.DataFrame, smallest: int) -> None:
-    """Write the facts of the test weeks: dates, item-weeks, units, and whether they suffice for a claim."""
-    known = table[table["known"].astype(bool)]
-    units, counted = float(table["actual"].sum()), float(known["actual"].sum())
-    dates = (None, None)
-    if split is not None:
-        dates = (split.test_origins[0] + DAY, split.test_origins[-1] + split.horizon * DAY)
-    for name, date in zip(("test_first_day", "test_last_day"), dates, strict=True):
-        results.fact(name, f"{date:%Y-%m-%d}" if date is not None else None, unit="date")
-    results.fact("test_origins", len(split.test_origins) if split is not None else 0, unit="origins")
-    results.fact("test_item_weeks", len(known), unit="rows")
-    results.fact("test_units", counted, unit="units")
-    results.fact("test_units_of_new_items", units - counted, unit="units")
-    results.fact("test_zero_share", float((known["actual"] == 0).mean()) if len(known) else None, unit="share")
-    results.fact("enough_test_units", counted >= smallest, unit="yes or no")

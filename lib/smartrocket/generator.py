@@ -99,6 +99,9 @@ class ShopDesign(BaseModel):
     conversion: float = Field(
         6.0, gt=0, le=10, description="Chance that a view leads to an addtocart, relative to RetailRocket."
     )
+    joint_purchases: float = Field(
+        1.0, ge=0, le=1, description="Share of the purchases in a row that belong to one transaction."
+    )
     popularity_spread: float = Field(
         1.5, ge=0, le=3, description="Standard deviation of the logarithm of item popularity."
     )
@@ -114,6 +117,30 @@ class ShopDesign(BaseModel):
     bots: int = Field(3, ge=0, description="Number of days on which an automatic visitor clicks over 200 times.")
     learnable: bool = Field(
         True, description="Whether sequences and sales follow patterns; otherwise both are pure noise."
+    )
+
+
+def retailrocket_design(scale: float = 1.0) -> ShopDesign:
+    """Return the design of a shop of RetailRocket's size and rates, or of a share or multiple of that size.
+
+    `scale` (above 0) multiplies the visitors, the items, the categories and the bots, and so the rows of every
+    file; the length of the log and all rates stay. At 1 the shop has about 2.75 million events and 20 million
+    property rows. Raises a pydantic ValidationError where the scale leaves fewer than 100 visitors.
+    """
+    return ShopDesign(
+        visitors=round(1_407_580 * scale),
+        items=max(50, round(235_061 * scale)),
+        unvisited_items=round(231_807 * scale),
+        categories=max(12, round(1_669 * scale)),
+        engagement=1.0,
+        conversion=1.0,
+        joint_purchases=0.75,
+        popularity_spread=2.4,
+        price_changes=0.25,
+        property_names=1_104,
+        properties_per_item=28.5,
+        duplicate_share=1.67e-4,
+        bots=max(1, round(29 * scale)),
     )
 
 
@@ -176,6 +203,7 @@ class Clock:
     """The times of a shop in milliseconds since 1970, UTC, and how busy each of its hours is."""
 
     def __init__(self, design: ShopDesign) -> None:
+        """Set the first and last moment of the log, its weeks, and the Sundays on which properties are noted."""
         start = design.start
         start = start.replace(tzinfo=UTC) if start.tzinfo is None else start.astimezone(UTC)
         self.start = round(start.timestamp() * 1000)
@@ -443,7 +471,7 @@ def walk_visits(
     fresh = draw_items(design, clock, catalogue, visits, session, opening, rng)
     walk = Walk(design, clock, catalogue, visits, session, opening, fresh, rng)
     item, event = walk.run()
-    time = time_events(clock, visits, session, opening, item, event, rng)
+    time = time_events(design, clock, visits, session, opening, event, rng)
     kept = time < clock.end
     log = {"timestamp": time[kept], "visitor": visitor[kept], "event": event[kept], "item": item[kept]}
     del session, opening, fresh, walk, item, event, time, visitor
@@ -521,6 +549,11 @@ class Walk:
         fresh: np.ndarray,
         rng: Generator,
     ) -> None:
+        """Stand before the first event.
+
+        `session`, `opening` and `fresh` have an entry for each event, ordered by visitor and time: its session,
+        whether it opens that session, and the item that a visitor without a plan would look at.
+        """
         self.design, self.catalogue, self.rng = design, catalogue, rng
         self.opening, self.fresh = opening, fresh
         self.first = np.concatenate([[0], np.cumsum(visits.events)[:-1]])
@@ -670,15 +703,15 @@ def relative(rate: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def time_events(
+    design: ShopDesign,
     clock: Clock,
     visits: Visits,
     session: np.ndarray,
     opening: np.ndarray,
-    item: np.ndarray,
     event: np.ndarray,
     rng: Generator,
 ) -> np.ndarray:
-    """Return the time of each event: within a session the median gap is about a minute.
+    """Return the time of each event in milliseconds since 1970: within a session the median gap is about a minute.
 
     Times of one visitor strictly increase, so that no two rows are equal by accident.
     """
@@ -686,7 +719,8 @@ def time_events(
     gap = np.where(gap > 1780, gap % 1780, gap)
     # The items of one transaction are logged within a second.
     together = np.zeros(len(session), bool)
-    together[1:] = (event[1:] == BUY) & (event[:-1] == BUY) & ~opening[1:]
+    joint = rng.spawn(1)[0].random(len(session) - 1) < design.joint_purchases
+    together[1:] = (event[1:] == BUY) & (event[:-1] == BUY) & ~opening[1:] & joint
     gap = np.where(together, rng.uniform(0.01, 0.3, len(session)), gap)
     gap = np.where(opening, 0, np.maximum(gap, 0.002) * 1000).astype(np.int64)
     elapsed = np.cumsum(gap)
@@ -803,6 +837,7 @@ class Values:
     """The texts that property values take, in one list: each kind of value has a range of it."""
 
     def __init__(self, design: ShopDesign, catalogue: Catalogue, rng: Generator) -> None:
+        """Draw as many texts of each kind as a catalogue of this size needs."""
         size = int(np.clip(2 * len(catalogue.itemid), 500, 20_000))
         words = rng.permutation(1_300_000)[:size].astype(str)
         numbers = np.char.mod("n%.3f", np.round(rng.lognormal(4, 1.5, size) * 5) / 5)

@@ -3,9 +3,11 @@
 import ibis
 import pandas as pd
 from ibis.backends.duckdb import Backend
+from IPython.display import HTML
 
 from smartrocket import figures
 from smartrocket.findings import Finding, escape_markdown
+from smartrocket.tables import table
 from smartrocket.wording import joined, number, percent, plural, write_date
 from smartrocket.workspace import Workspace
 
@@ -38,16 +40,49 @@ def count_kept(ledger: pd.DataFrame) -> int:
     return int(ledger.rows[ledger.outcome == "kept"].sum())
 
 
-def read_bots(bots: pd.DataFrame, events: int, limit: int) -> Finding:
-    """Say what a bot rule with this limit would drop."""
-    if bots.empty:
-        return Finding(f"No visitor has more than {number(limit)} events on one day: the rule would change nothing.")
-    lost = int(bots.events.sum())
-    return Finding(
-        f"{plural(len(bots), 'visitor')} went beyond {number(limit)} events on one day, at most "
-        f"{number(bots.busiest_day.max())}. Dropping them would remove {number(lost)} events, "
-        f"{percent(lost / events)} of the log."
+def read_bots(bots: pd.DataFrame, events: int, limit: int | None) -> Finding:
+    """Say what the bot rule drops with each limit tried; `limit` is the one in force, None where the rule is off.
+
+    `bots` is from `cleaning.try_bot_limits`, over the `events` that were kept.
+    """
+    state = "The rule is off." if limit is None else f"The rule is on: visitors beyond {number(limit)} events are gone."
+    busiest = f"The busiest visitor {'has' if limit is None else 'left has'} {number(bots.busiest_day.iloc[0])} events"
+    hit = bots[bots.visitors > 0]
+    if hit.empty:
+        return Finding(f"{state} {busiest} on one day: none of these limits would change anything.")
+    parts = [
+        f"a limit of {number(row.limit)} would drop {plural(row.visitors, 'visitor')} with {number(row.events)} events "
+        f"({percent(row.events / events, 2)} of the log)"
+        for row in hit.itertuples()
+    ]
+    bought = int(hit.bought.iloc[0])
+    sales = (
+        f"Among the events of the strictest limit are {plural(bought, 'purchase')}: it hits customers, too."
+        if bought
+        else "No purchase is among them."
     )
+    return Finding(f"{state} {busiest} on one day; {joined(parts)}. {sales}")
+
+
+def tabulate_bots(bots: pd.DataFrame, events: int) -> pd.DataFrame:
+    """List what the bot rule would drop, limit by limit, for readers."""
+    return pd.DataFrame(
+        {
+            "more events on one day than": bots.limit,
+            "visitors dropped": bots.visitors,
+            "events dropped": bots.events,
+            "share of events": bots.events / events,
+            "items bought among them": bots.bought,
+        }
+    )
+
+
+def tabulate_properties(properties: pd.DataFrame, most: int = 10) -> HTML:
+    """Show the properties with most rows, from `cleaning.count_properties`; a sentence where there is none."""
+    if properties.empty:
+        return HTML('<p class="finding-absent">The shop has written down no property.</p>')
+    formats = dict.fromkeys(["rows", "items", "values"], ",.0f")
+    return table(properties.head(most), "The most frequent item properties", formats)
 
 
 def read_properties(
@@ -146,6 +181,21 @@ def draw_ledger(books: pd.DataFrame) -> Finding:
     )
 
 
+def tabulate_books(books: pd.DataFrame) -> pd.DataFrame:
+    """List what became of the rows of each file: file, outcome, rows, share of the file's rows.
+
+    The first row of a file says how many came in; the others add up to it.
+    """
+    parts = []
+    for file, ledger in books.groupby("file", sort=False):
+        total = int(ledger.rows.sum())
+        parts.append(pd.DataFrame({"file": [file], "outcome": ["came in"], "rows": [total]}))
+        parts.append(ledger)
+    listed = pd.concat(parts, ignore_index=True)
+    totals = listed["file"].map(books.groupby("file").rows.sum())
+    return listed.assign(share=listed["rows"] / totals)
+
+
 def list_facts(
     books: pd.DataFrame, bots: pd.DataFrame, categories: pd.DataFrame, faults: dict[str, int], rows: dict[str, int]
 ) -> dict[str, tuple[int, str]]:
@@ -158,8 +208,9 @@ def list_facts(
         facts[f"{name}_rows_dropped"] = (int(ledger.rows.sum()) - count_kept(ledger), "rows")
     events = books[books.file == "events"].set_index("outcome").rows
     facts["events_duplicates_dropped"] = (int(events.get("exact duplicate", 0)), "rows")
-    facts["bot_visitors"] = (len(bots), "visitors")
-    facts["bot_events"] = (int(bots.events.sum()), "events")
+    over_200 = bots.set_index("limit").loc[200]
+    facts["bot_visitors"] = (int(over_200.visitors), "visitors")
+    facts["bot_events"] = (int(over_200.events), "events")
     facts["categories"] = (len(categories), "categories")
     facts["category_roots"] = (int((categories.level == 0).sum()), "categories")
     facts["category_orphans"] = (faults["orphans"], "categories")

@@ -9,6 +9,8 @@ repeats), the item on the screen is not the next click, and every model, the net
 lowest.
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from scipy import sparse
 
@@ -54,7 +56,7 @@ class SeenItems:
 
     def score(self, prefixes: Sessions) -> np.ndarray:
         """Return 1 / (clicks since the item was last seen + 1), shape (prefixes, items)."""
-        age = prefixes.offsets[1:][prefixes.owners] - 1 - np.arange(len(prefixes.items))
+        age = clicks_since(prefixes)
         scores = np.zeros((len(prefixes), self.item_count), dtype=np.float32)
         np.maximum.at(scores, (prefixes.owners, prefixes.items), (1 / (age + 1)).astype(np.float32))
         return drop_current(scores, prefixes, self.repeats)
@@ -99,12 +101,9 @@ class SequentialRules:
 
     def fit(self, sessions: Sessions, item_count: int) -> "SequentialRules":
         """Sum the rules' weights over all pairs of clicks at most `steps` apart."""
-        items, owners = sessions.items, sessions.owners
         shape = (item_count, item_count)
         rules = sparse.csr_matrix(shape, dtype=np.float32)
-        for step in range(1, min(self.steps, int(sessions.lengths.max(initial=1)) - 1) + 1):
-            inside = owners[step:] == owners[:-step]
-            before, after = items[:-step][inside], items[step:][inside]
+        for step, before, after, _ in pairs_of_clicks(sessions, self.steps):
             weight = np.full(len(before), 1 / step, dtype=np.float32)
             rules = rules + sparse.csr_matrix((weight, (before, after)), shape=shape)
         rules.setdiag(0)
@@ -115,6 +114,67 @@ class SequentialRules:
     def score(self, prefixes: Sessions) -> np.ndarray:
         """Return the weights of the rules that start at the last item, shape (prefixes, items)."""
         return self.weights[prefixes.items[prefixes.offsets[1:] - 1]].toarray()
+
+
+class RandomWalk:
+    """Walks from the session's items over the graph of items clicked near each other, one step and two.
+
+    Adapted from the item graphs with random walks of the literature (RP3beta, Paudel et al. 2017; walks that
+    restart at a visitor's items, Eksombatchai et al. 2018), with the expectation of the walk worked out
+    instead of drawn. Two items are tied by every session that holds both within `reach` clicks, the
+    more strongly the nearer the clicks and the shorter the session. A walk starts at an item of the
+    session, mostly at a late one, and takes one or two steps. Two steps reach items that were never seen
+    beside any item of the session; and shoppers come back to what they have seen, so that the start
+    itself counts too.
+
+    reach: clicks apart within which two items are tied. step_decay: clicks apart at which a tie counts 1/e.
+    click_decay: clicks after which a click of the present session counts 1/e. damping: ties are divided by the
+    popularity of the item they lead to ** this. second_step: weight of two steps beside one.
+    comeback: weight of the session's own items beside one step.
+    """
+
+    def __init__(
+        self,
+        reach: int = 10,
+        step_decay: float = 2.5,
+        click_decay: float = 2.5,
+        damping: float = 0.25,
+        second_step: float = 2.0,
+        comeback: float = 3.0,
+    ):
+        self.reach = reach
+        self.step_decay = step_decay
+        self.click_decay = click_decay
+        self.damping = damping
+        self.second_step = second_step
+        self.comeback = comeback
+
+    def fit(self, sessions: Sessions, item_count: int) -> "RandomWalk":
+        """Tie the items and turn the ties of each into the probabilities of a step."""
+        self.item_count = item_count
+        self.repeats = repeats_in_a_row(sessions)
+        shape = (item_count, item_count)
+        ties = sparse.csr_matrix(shape, dtype=np.float32)
+        for step, before, after, lengths in pairs_of_clicks(sessions, self.reach):
+            weight = (np.exp((1 - step) / self.step_decay) / np.sqrt(lengths)).astype(np.float32)
+            ties = ties + sparse.csr_matrix((weight, (before, after)), shape=shape)
+        ties = (ties + ties.T).tocsr()
+        ties.setdiag(0)
+        ties.eliminate_zeros()
+        popularity = np.maximum(np.bincount(sessions.items, minlength=item_count), 1)
+        steps = scale_rows(ties @ sparse.diags((popularity**-self.damping).astype(np.float32)))
+        self.steps = steps
+        self.further = (sparse.identity(item_count, dtype=np.float32) + self.second_step * steps).tocsr()
+        return self
+
+    def score(self, prefixes: Sessions) -> np.ndarray:
+        """Return the weighted chance that the walk is at each item, shape (prefixes, items)."""
+        fade = np.exp(-clicks_since(prefixes) / self.click_decay)
+        weights = weigh_latest_clicks(prefixes, self.item_count, fade)
+        scores = (scale_rows(weights) @ self.steps @ self.further).toarray()
+        start = weights.tocoo()
+        scores[start.row, start.col] += self.comeback * start.data
+        return drop_current(scores, prefixes, self.repeats)
 
 
 class SessionNeighbours:
@@ -175,7 +235,10 @@ class SessionNeighbours:
 
     def score(self, prefixes: Sessions) -> np.ndarray:
         """Return the neighbours' summed votes for each item, shape (prefixes, items)."""
-        weights = self._click_weights(prefixes)
+        age = clicks_since(prefixes)
+        linear = self.click_decay is None
+        fade = 1 - age / prefixes.lengths[prefixes.owners] if linear else np.exp(-age / self.click_decay)
+        weights = weigh_latest_clicks(prefixes, self.item_count, fade)
         similar = keep_largest(self._similarity(prefixes, weights), self.neighbours)
         if self.gap_decay is None:
             votes = similar @ incidence_of(self.places)
@@ -183,17 +246,6 @@ class SessionNeighbours:
         else:
             scores = self._votes_by_gap(prefixes, similar)
         return drop_current(scores * self.rare, prefixes, self.repeats)
-
-    def _click_weights(self, prefixes: Sessions) -> sparse.csr_matrix:
-        """Return each prefix's items with the weight of their latest click."""
-        owners, lengths = prefixes.owners, prefixes.lengths
-        age = prefixes.offsets[1:][owners] - 1 - np.arange(len(prefixes.items))
-        linear = self.click_decay is None
-        weight = 1 - age / lengths[owners] if linear else np.exp(-age / self.click_decay)
-        latest = latest_clicks(prefixes, self.item_count)
-        shape = (len(prefixes), self.item_count)
-        entries = (owners[latest], prefixes.items[latest])
-        return sparse.csr_matrix((weight[latest].astype(np.float32), entries), shape=shape)
 
     def _similarity(self, prefixes: Sessions, weights: sparse.csr_matrix) -> sparse.csr_matrix:
         similar = (weights @ self.by_item).tocsr()
@@ -273,6 +325,7 @@ def simple_models(recent_days: float) -> dict[str, Recommender]:
         "sequential rules": SequentialRules(),
         "VS-kNN": vsknn(),
         "STAN": stan(),
+        "random walk": RandomWalk(),
     }
 
 
@@ -299,6 +352,38 @@ def first_places(sessions: Sessions, item_count: int) -> sparse.csr_matrix:
     entries = (owners[first], sessions.items[first])
     shape = (len(sessions), item_count)
     return sparse.csr_matrix((place[first].astype(np.float32), entries), shape=shape)
+
+
+def clicks_since(sessions: Sessions) -> np.ndarray:
+    """Return how many clicks of its session came after each click."""
+    return sessions.offsets[1:][sessions.owners] - 1 - np.arange(len(sessions.items))
+
+
+def pairs_of_clicks(sessions: Sessions, reach: int) -> Iterator[tuple[int, np.ndarray, np.ndarray, np.ndarray]]:
+    """Give all pairs of clicks of a session at most `reach` clicks apart, distance by distance.
+
+    Each time the distance, the items clicked first, the items clicked later, and the lengths of the sessions.
+    """
+    items, owners = sessions.items, sessions.owners
+    for step in range(1, min(reach, int(sessions.lengths.max(initial=1)) - 1) + 1):
+        inside = owners[step:] == owners[:-step]
+        yield step, items[:-step][inside], items[step:][inside], sessions.lengths[owners[step:][inside]]
+
+
+def weigh_latest_clicks(sessions: Sessions, item_count: int, weight: np.ndarray) -> sparse.csr_matrix:
+    """Return each session's items with the weight of their latest click (sessions, items).
+
+    `weight` holds one value a click.
+    """
+    latest = latest_clicks(sessions, item_count)
+    entries = (sessions.owners[latest], sessions.items[latest])
+    return sparse.csr_matrix((weight[latest].astype(np.float32), entries), shape=(len(sessions), item_count))
+
+
+def scale_rows(matrix: sparse.csr_matrix) -> sparse.csr_matrix:
+    """Return the matrix with rows that sum to one; a row of zeros stays."""
+    sums = np.asarray(matrix.sum(axis=1)).ravel()
+    return (sparse.diags((1 / np.where(sums > 0, sums, 1)).astype(np.float32)) @ matrix).tocsr()
 
 
 def latest_clicks(sessions: Sessions, item_count: int) -> np.ndarray:

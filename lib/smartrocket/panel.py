@@ -23,7 +23,9 @@ HALF_LIFE_DAYS = 7
 PRIOR_VIEWS = 20
 # A boundary day counts as whole when the log covers it to within an hour.
 MARGIN = timedelta(hours=1)
-LABELS = {"itemid", "date", "categoryid", "parentid"}
+# Columns that no model may learn from: keys, groups to add up by, and how many whole days of the log follow, which
+# nobody knows at the time; the last serves to split rows by time and to read results.
+LABELS = {"itemid", "date", "days_to_end", "categoryid", "parentid"}
 
 
 @dataclass(frozen=True)
@@ -152,8 +154,8 @@ class Categories:
             "parent_sales_sum_7": np.ma.array(
                 self.parent_sales.sums[7][parent], mask=orphan | ~self.parent_seen[parent]
             ),
-            "category_sales_trend": np.where(quiet, np.nan, divide(week, month * 7 / 30)).astype(np.float32),
-            "category_share_30": np.where(quiet, np.nan, divide(item_sales_30, month)).astype(np.float32),
+            "category_sales_trend_7_30": np.where(quiet, np.nan, divide(week, month * 7 / 30)).astype(np.float32),
+            "category_sales_share_30": np.where(quiet, np.nan, divide(item_sales_30, month)).astype(np.float32),
         }
 
 
@@ -184,7 +186,7 @@ class Prices:
             "price": price,
             "available": whole(self.available[rows]),
             "price_to_category": divide(price, mean[category]).astype(np.float32),
-            "price_to_past": divide(price, own_mean).astype(np.float32),
+            "price_to_mean_30": divide(price, own_mean).astype(np.float32),
             "price_change_7": (price - past[(day - 7) % len(past)]).astype(np.float32),
         }
 
@@ -289,9 +291,10 @@ class Walk:
         first: np.ndarray,
         entry: np.ndarray,
         categories: Categories,
+        last_day: int,
     ):
         """Stand before the first day. The arrays describe the items of the panel; days are days since 1970."""
-        self.itemid, self.first, self.entry = itemid, first, entry
+        self.itemid, self.first, self.entry, self.last_day = itemid, first, entry, last_day
         self.items = {name: Activity(len(itemid)) for name in SOURCES}
         self.shop = {name: WindowSums(1, [7, 30]) for name in ("sales", "views")}
         self.categories = categories
@@ -316,6 +319,7 @@ class Walk:
         columns = {
             "itemid": self.itemid[rows],
             "date": np.full(len(rows), day, dtype="datetime64[D]"),
+            "days_to_end": np.full(len(rows), self.last_day - day, dtype=np.int32),
             "age_days": age,
             **{name: activity.windows.before(0)[rows] for name, activity in self.items.items()},
             **{name: target[rows] for name, target in targets.items()},
@@ -393,7 +397,9 @@ def build_panel(
     `days` are the first and the last complete day. A row exists from the day on which the item first had one of
     `entry_events`: choosing items by what they did later would itself be a leak. `target` counts the units of the
     next `horizon_days` days and target_1, ... those of each day; both are missing where that future is not complete.
-    Every feature uses events and property snapshots up to the end of its day and nothing later.
+    Every feature uses events and property snapshots up to the end of its day and nothing later: before an item's first
+    snapshot its price, category and availability are missing, and nothing is carried back. The labels (see LABELS)
+    are no features; `days_to_end` counts the whole days of the log that follow.
     """
     lived = events.filter(events.timestamp.date() <= days[1])
     daily = connection.create_table("daily", count_daily(lived), temp=True, overwrite=True)
@@ -405,15 +411,16 @@ def build_panel(
         "available": read_diary(find_changes(catalogue.item_availability, "available", panel_items)),
     }
     known = panel_items.order_by("place").to_pyarrow()
+    numbers = (number_day(days[0]), number_day(days[1]))
     walk = Walk(
         known["itemid"].to_numpy(),
         day_numbers(known["first"]),
         day_numbers(known["entry"]),
         read_categories(histories["category"], catalogue, int(items.count().execute())),
+        numbers[1],
     )
     nobody = walk.tell(np.zeros(0, dtype=np.int64), name_targets([None] * horizon_days, len(walk.itemid)))
     counts = read_diary(daily.join(items, "itemid").select("place", "date", *SOURCES))
-    numbers = (number_day(days[0]), number_day(days[1]))
     return pa.RecordBatchReader.from_batches(nobody.schema, walk_days(walk, counts, histories, numbers, horizon_days))
 
 

@@ -29,6 +29,7 @@ DAYS_OF_TWO_YEARS = 730
 # How the captions of the tables say at which level, or on which part of the test, a score was taken.
 LEVELS = {
     "item": "of items",
+    "item without breaks": "of items, without the weeks that reach into a break of the traffic",
     "category": "of categories",
     "total": "of the whole shop",
     "event": "on all clicks of the test",
@@ -55,6 +56,7 @@ def write_parts(run: Run, shop: dict, manifests: list[dict]) -> dict[str, str]:
         "session_gap": write_session_gap(manifests),
         "built_from": write_built_from(shop, manifests),
         "provenance_notebooks": write_notebooks(manifests),
+        "provenance_measures": write_measures(manifests),
         "provenance_inputs": write_inputs(manifests),
         "provenance_parameters": write_parameters(manifests),
         "provenance_packages": write_packages(manifests),
@@ -398,6 +400,20 @@ def write_notebooks(manifests: list[dict]) -> str:
     )
     formats = {"Seconds": ",.1f", "Peak memory, MB": ",.0f"}
     return raw_html(table(frame, caption="What each notebook took in this run", formats=formats).data)
+
+
+def write_measures(manifests: list[dict]) -> str:
+    """Return the table of what each model's training, search and answers took; a sentence where none was measured."""
+    rows = [
+        (manifest["notebook"], measure["model"] or "all", measure["name"].removesuffix("_seconds"), measure["value"])
+        for manifest in manifests
+        for measure in manifest["measures"]
+        if measure["name"].endswith("_seconds")
+    ]
+    if not rows:
+        return "No model was trained in this run.\n"
+    frame = pd.DataFrame(rows, columns=["Notebook", "Model", "What", "Seconds"])
+    return raw_html(table(frame, caption="What each model took in this run", formats={"Seconds": ",.2f"}).data)
 
 
 def write_inputs(manifests: list[dict]) -> str:

@@ -76,7 +76,10 @@ Interval = Choices | Range
 
 
 class Boosting(Strict):
-    """LightGBM's settings. LightGBM itself would drop a misspelt one in silence."""
+    """LightGBM's settings. LightGBM itself would drop a misspelt one in silence.
+
+    `monotone` is ours: it stands for a constraint on each feature, see `smartrocket.forecasting.direct`.
+    """
 
     objective: Literal["poisson", "tweedie"] | None = None
     tweedie_variance_power: Annotated[float, Field(ge=1, lt=2)] | None = None
@@ -90,6 +93,7 @@ class Boosting(Strict):
     lambda_l1: Annotated[float, Field(ge=0)] | None = None
     lambda_l2: Annotated[float, Field(ge=0)] | None = None
     max_bin: Annotated[int, Field(ge=2)] | None = None
+    monotone: bool | None = None
 
 
 class Network(Strict):
@@ -191,6 +195,9 @@ class ForecastBaseline(Strict):
 
     test_weeks: Count
     check_weeks: Count
+    test_start: date | None
+    check_start: date | None
+    breaks: list[date] | None
     train_stride_days: Count
     average_days: Count
     min_test_units: Count
@@ -205,6 +212,7 @@ class ForecastTuning(Strict):
 
     trials: Count
     timeout_seconds: Positive | None
+    search_score: Literal["poisson_deviance", "squared_error"]
     folds: Count
     fold_days: Count
     train_stride_days: Count
@@ -236,7 +244,9 @@ class Gru4recTuning(Strict):
     search_epochs: Count
     search_share: Share
     search_clicks: Count
-    blend_weight: Share
+    finalists: Count
+    stan_trials: Count
+    audit_clicks: Count
     validation_days: Count
     timeout_seconds: Positive | None
     min_test_clicks: Count

@@ -6,35 +6,34 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
-from optuna.trial import FrozenTrial
 
 from smartrocket import figures
 from smartrocket.findings import Finding
+from smartrocket.gates import Gate, comparison_gate, plausibility_gates
 from smartrocket.gru4rec import Settings
 from smartrocket.ranking import (
     LEAST_SESSIONS,
     LIST_LENGTH,
-    Gate,
     Interval,
     NextClicks,
     Ranking,
     Recommender,
     Sessions,
     bootstrap_interval,
-    compare_slices,
-    comparison_gate,
-    contrast_interval,
-    plausibility_gates,
     top_items,
 )
+from smartrocket.recommendation_slices import repeat_slices, slice_frame
+from smartrocket.recommendation_tuning import METRIC, Finalist
 from smartrocket.results import Results
+from smartrocket.summary import BLENDED
 from smartrocket.tables import table
-from smartrocket.wording import number, percent, plural
+from smartrocket.wording import capitalise, joined, number, percent, plural, points, signed
 
 HEADLINE = ("hit_rate@20", "mrr@20")
 LABELS = {
     "hit_rate@1": "hit rate@1",
     "hit_rate@5": "hit rate@5",
+    "hit_rate@10": "hit rate@10",
     "hit_rate@20": "hit rate@20",
     "mrr@20": "MRR@20",
     "ndcg@20": "NDCG@20",
@@ -82,17 +81,6 @@ def refuse_rankings(rankings: Mapping[str, Ranking], least: int) -> str:
     return refuse(len(ranking.clicks), len(np.unique(ranking.clicks.session)), ranking.item_count, least)
 
 
-def points(share: float, digits: int = 1) -> str:
-    """Write a difference of shares in percentage points, without the unit: 0.0123 -> "+1.2"."""
-    return signed(100 * share, digits)
-
-
-def signed(value: float, digits: int) -> str:
-    """Write a difference with its sign: -0.5 -> "−0.5"; what rounds to zero has none."""
-    text = f"{value:+.{digits}f}"
-    return text[1:] if float(text) == 0 else text.replace("-", "\N{MINUS SIGN}")
-
-
 def describe_losses(curves: Mapping[str, Sequence[float]]) -> Finding:
     """Show the mean training loss after each epoch, one line a training."""
     curves = {name: losses for name, losses in curves.items() if losses and losses[-1]}
@@ -121,7 +109,7 @@ def describe_losses(curves: Mapping[str, Sequence[float]]) -> Finding:
 def metrics_frame(rankings: Mapping[str, Ranking], seed: int) -> pd.DataFrame:
     """Return one row a model, best hit rate@20 first.
 
-    Columns: model; the headline metrics as text with their 95 % intervals; the others and coverage.
+    Columns: model; the headline metrics as text with their 95 % intervals; the others.
     """
     rows = []
     order = sorted(rankings, key=lambda name: -ranking_value(rankings[name], "hit_rate@20"))
@@ -136,8 +124,8 @@ def metrics_frame(rankings: Mapping[str, Ranking], seed: int) -> pd.DataFrame:
                 row[label] = f"{values[metric]:.3f}{interval}"
             else:
                 row[label] = values[metric]
-        rows.append({**row, "coverage@20": ranking.coverage})
-    return pd.DataFrame(rows, columns=["model", *LABELS.values(), "coverage@20"])
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["model", *LABELS.values()])
 
 
 def metrics_table(
@@ -195,15 +183,15 @@ def compare_models(rankings: Mapping[str, Ranking], seed: int, least: int) -> Fi
     first = percent(ranking_value(rankings[best], "hit_rate@20"))
     then = percent(ranking_value(rankings[second], "hit_rate@20"))
     reading = (
-        f"{best} finds the next item in its top 20 most often, in {first} of {plural(len(clicks), 'click')}; "
-        f"{second} follows with {then}. The difference lies between {points(low)} and {points(high)} "
-        f"percentage points (95 % interval over sessions), {clear}."
+        f"{capitalise(best)} finds the next item in its top 20 most often, in {first} of "
+        f"{plural(len(clicks), 'click')}; {second} follows with {then}. The difference lies between "
+        f"{points(low)} and {points(high)} percentage points (95 % interval over sessions), {clear}."
     )
     return Finding(
         figure=figure,
         caption="Hit rate@20 and MRR@20 of all models on the test sessions, with 95 % intervals from drawing "
         "whole sessions anew; those with GRU4Rec in blue.",
-        alt=f"{best} has the highest hit rate@20, {first}, before {second} with {then}.",
+        alt=f"{capitalise(best)} has the highest hit rate@20, {first}, before {second} with {then}.",
         reading=reading,
     )
 
@@ -214,36 +202,29 @@ def difference_interval(ours: Ranking, theirs: Ranking, metric: str, seed: int) 
     return bootstrap_interval(gains, ours.clicks.session, seed)
 
 
-def repeat_slices(clicks: NextClicks) -> dict[str, np.ndarray]:
-    """Return the masks of clicks on items new to their session and on items seen in it before."""
-    return {"new target": ~clicks.repeat, "repeat target": clicks.repeat}
-
-
-def position_slices(clicks: NextClicks, last: int = 8) -> dict[str, np.ndarray]:
-    """Return the masks of clicks by the number of clicks seen before them, the last one open-ended."""
-    slices = {f"after {place}": clicks.position == place for place in range(1, last)}
-    return {**slices, f"after {last}+": clicks.position >= last}
-
-
-def compare_repeats(rankings: Mapping[str, Ranking], least: int) -> Finding:
+def compare_repeats(rankings: Mapping[str, Ranking], seed: int, least: int) -> Finding:
     """Show each model's hit rate@20 on new and on repeated targets."""
     refusal = refuse_rankings(rankings, least)
     if refusal:
         return Finding(reading=refusal)
     clicks = next(iter(rankings.values())).clicks
-    frame = compare_slices(rankings, "hit_rate@20", repeat_slices(clicks))
-    wide = frame.pivot(index="model", columns="slice", values="value").reindex(list(rankings))
+    frame = slice_frame(rankings, repeat_slices(clicks), seed)
+    names, kinds = list(rankings), list(dict.fromkeys(frame["slice"]))
+    wide = frame.pivot(index="model", columns="slice", values="value").reindex(names)
     figure, axes = figures.canvas(height=3.4)
-    places = np.arange(len(wide))
-    width = 0.8 / len(wide.columns)
-    for number_, name in enumerate(wide.columns):
-        axes.bar(places + number_ * width, wide[name], width, label=name, color=figures.PALETTE[number_])
-    axes.set_xticks(places + width * (len(wide.columns) - 1) / 2, wide.index, rotation=20, ha="right")
+    width = 0.8 / len(kinds)
+    for place, kind in enumerate(kinds):
+        rows = frame[frame["slice"] == kind].set_index("model").loc[names]
+        whiskers = np.abs(rows[["low", "high"]].to_numpy(float).T - rows["value"].to_numpy())
+        at = np.arange(len(names)) + place * width
+        axes.bar(at, rows["value"], width, label=kind, color=figures.PALETTE[place])
+        axes.errorbar(at, rows["value"], yerr=whiskers, fmt="none", ecolor=figures.INK, elinewidth=1)
+    axes.set_xticks(np.arange(len(names)) + width * (len(kinds) - 1) / 2, names, rotation=20, ha="right")
     axes.set(ylabel="hit rate@20")
-    axes.legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1))
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper center", ncols=4)
     share = float(clicks.repeat.mean())
     readings = [
-        f"{wide[name].idxmax()} is best on clicks on {words} ({percent(wide[name].max())})"
+        f"{capitalise(wide[name].idxmax())} is best on clicks on {words} ({percent(wide[name].max())})"
         for name, words in (
             ("new target", "items new to the session"),
             ("repeat target", "items seen before"),
@@ -252,68 +233,12 @@ def compare_repeats(rankings: Mapping[str, Ranking], least: int) -> Finding:
     ]
     return Finding(
         figure=figure,
-        caption="Hit rate@20 on targets that are new to the session and on targets seen in it before.",
-        alt=f"{percent(share)} of the clicks go back to an item seen before; {'; '.join(readings)}.",
+        caption="Hit rate@20 on targets that are new to the session and on targets seen in it before, with 95 % "
+        "intervals.",
+        alt=f"{percent(share)} of the clicks go back to an item seen before. {'. '.join(readings)}.",
         reading=f"{percent(share)} of the clicks to predict go back to an item seen earlier in the session. "
-        f"{'; '.join(readings)}. A shopper can be shown seen items without any model: the new ones are where "
+        f"{'. '.join(readings)}. A shopper can be shown seen items without any model: the new ones are where "
         "a recommender earns its place.",
-    )
-
-
-def compare_positions(rankings: Mapping[str, Ranking], models: Sequence[str], seed: int, least: int) -> Finding:
-    """Show the hit rate@20 of the named models by the number of clicks seen, and whether it rises.
-
-    Numbers of clicks that too few sessions have for an interval are left out.
-    """
-    refusal = refuse_rankings(rankings, least)
-    if refusal:
-        return Finding(reading=refusal)
-    clicks = next(iter(rankings.values())).clicks
-    slices = {
-        name: mask
-        for name, mask in position_slices(clicks).items()
-        if len(np.unique(clicks.session[mask])) >= LEAST_SESSIONS
-    }
-    if len(slices) < 2:
-        return Finding(reading="Too few sessions are long enough to say whether more clicks help.")
-    shown = {name: rankings[name] for name in models if name in rankings}
-    frame = compare_slices(shown, "hit_rate@20", slices)
-    figure, axes = figures.canvas(height=3.2)
-    for number_, (name, part) in enumerate(frame.groupby("model", sort=False)):
-        axes.plot(part["slice"], part["value"], marker="o", label=name, color=figures.PALETTE[number_])
-    axes.set(xlabel="clicks of the session seen", ylabel="hit rate@20")
-    axes.set_ylim(bottom=0)
-    axes.legend(ncols=4, loc="lower right", bbox_to_anchor=(1, 1))
-    reading = describe_rise(shown[models[0]], models[0], frame[frame["model"] == models[0]], slices, seed)
-    return Finding(
-        figure=figure,
-        caption="Hit rate@20 by the number of clicks seen before the prediction.",
-        alt=reading,
-        reading=reading,
-    )
-
-
-def describe_rise(
-    ranking: Ranking, model: str, frame: pd.DataFrame, slices: Mapping[str, np.ndarray], seed: int
-) -> str:
-    """Say whether a model's hit rate@20 rises from the first to the last slice (rows of the frame)."""
-    first, last = frame.iloc[0], frame.iloc[-1]
-    gains = ranking.gains("hit_rate@20")
-    masks = slices[first["slice"]], slices[last["slice"]]
-    low, high = contrast_interval(gains, ranking.clicks.session, *masks, seed)
-    if low > 0:
-        verdict = "It rises"
-    elif high < 0:
-        verdict = "It falls"
-    else:
-        verdict = "No clear change"
-    ends = [
-        f"{percent(row['value'])} {row['slice'].replace('+', ' or more')} ({plural(row['events'], 'case')})"
-        for row in (first, last)
-    ]
-    return (
-        f"{verdict}: {model} goes from {ends[0]} to {ends[1]}, a difference of "
-        f"{points(last['value'] - first['value'])} percentage points (95 % interval {points(low)} to {points(high)})."
     )
 
 
@@ -353,12 +278,11 @@ def record_rankings(results: Results, rankings: Mapping[str, Ranking], seed: int
         for metric, value in ranking.metrics().items():
             low, high = ranking.interval(metric, seed)
             results.score("recommendation", model, "event", metric, value, low, high)
-        results.score("recommendation", model, "event", "coverage@20", ranking.coverage)
-        for name, mask in repeat_slices(ranking.clicks).items():
-            if mask.any():
-                for metric in (*HEADLINE, "ndcg@20"):
-                    value = float(ranking.gains(metric)[mask].mean())
-                    results.score("recommendation", model, name, metric, value)
+    for metric in (*HEADLINE, "ndcg@20") if rankings else ():
+        slices = repeat_slices(next(iter(rankings.values())).clicks)
+        for row in slice_frame(rankings, slices, seed, metric).to_dict("records"):
+            ends = (None if pd.isna(row[end]) else row[end] for end in ("low", "high"))
+            results.score("recommendation", row["model"], row["slice"], metric, row["value"], *ends)
 
 
 def record_skill(results: Results, rankings: Mapping[str, Ranking], seed: int) -> None:
@@ -394,7 +318,7 @@ def record_lead(results: Results, rankings: Mapping[str, Ranking], network: str,
     """
     allowed = not refuse_rankings(rankings, least)
     simple = best_model(rankings, simple_names(rankings)) if allowed else None
-    blend = best_model(rankings, [name for name in rankings if name.endswith("with STAN")]) if allowed else None
+    blend = best_model(rankings, [name for name in rankings if BLENDED in name]) if allowed else None
     gain: tuple = (relative_gain(rankings, network, seed) if allowed else None) or (None, None, None)
     lead: tuple = (None, None, None)
     if simple and blend:
@@ -419,7 +343,7 @@ def judge_gates(
         return []
     checked = {name: rankings[name] for name in rankings if name != "items already seen"}
     gates = plausibility_gates(checked, *ceilings, stops)
-    return [*gates, comparison_gate(rankings, network, "items already seen")]
+    return [*gates, comparison_gate(rankings, network, "items already seen", stops)]
 
 
 def record_sizes(
@@ -438,9 +362,15 @@ def record_sizes(
 
 
 def record_search(
-    results: Results, trials: pd.DataFrame, best: FrozenTrial | None, judged: int, least: int, verdict: str
+    results: Results,
+    trials: pd.DataFrame,
+    chosen: Finalist,
+    searched: Sequence[str],
+    judged: int,
+    least: int,
+    verdict: str,
 ) -> None:
-    """Write what the search tried, what it found and what that was worth on the test.
+    """Write what the search tried, what it chose and what that was worth on the test.
 
     Judged by fewer than `least` validation clicks, the value that the search found is left out.
     """
@@ -448,12 +378,24 @@ def record_search(
     results.fact("trials", len(trials), unit="trials")
     results.fact("trials_stopped_early", pruned, unit="trials")
     results.fact("validation_events", judged, unit="clicks")
-    results.fact("validation_mrr@20", best.value if best and judged >= least else None, unit="share")
-    for name, value in (best.params if best else {}).items():
-        # Steps of 0.05 do not add up exactly in binary: what was meant is the rounded number.
-        rounded = round(value, 6) if isinstance(value, float) else value
-        results.fact(f"chosen_{name}", rounded, unit="setting")
+    results.fact(f"validation_{METRIC}", chosen.value if judged >= least else None, unit="share")
+    settings = asdict(chosen.settings)
+    for name in searched:
+        record_setting(results, f"chosen_{name}", settings[name])
     results.fact("verdict", verdict, unit="sentence")
+
+
+def record_company(results: Results, stan_settings: Mapping[str, float], partner: str, weight: float) -> None:
+    """Write the settings of STAN, the blend's partner and the network's part in it, as chosen on validation."""
+    for name, value in stan_settings.items():
+        record_setting(results, f"stan_{name}", value)
+    record_setting(results, "blend_partner", partner)
+    record_setting(results, "blend_weight", weight)
+
+
+def record_setting(results: Results, name: str, value: object) -> None:
+    """Write a setting as a fact. Steps of 0.05 do not add up exactly in binary: meant is the rounded number."""
+    results.fact(name, round(value, 6) if isinstance(value, float) else value, unit="setting")
 
 
 def record_gain(results: Results, tuned: Ranking, baseline: Ranking, seed: int) -> None:
@@ -490,7 +432,7 @@ def describe_trials(trials: pd.DataFrame, metric: str, judged: int, least: int) 
     """
     complete = trials[trials["state"] == "complete"] if len(trials) else trials
     if complete.empty:
-        return Finding(reading="Nothing could be searched; what follows is the first network again.")
+        return Finding(reading="Nothing could be searched, so the first network's settings stay.")
     if judged < least:
         return Finding(
             reading=f"{plural(len(trials), 'trial')} ran, judged by {plural(judged, 'validation click')} "
@@ -508,8 +450,8 @@ def describe_trials(trials: pd.DataFrame, metric: str, judged: int, least: int) 
     first = complete.iloc[0]
     reading = (
         f"{plural(len(trials), 'trial')} ran, {number(len(pruned))} of them stopped early. The best is trial "
-        f"{best['trial']} with a {LABELS[metric]} of {best['value']:.4f} on validation, against "
-        f"{first['value']:.4f} of trial {first['trial']}, which has the settings of the first network."
+        f"{best['trial']}: its {LABELS[metric]} on validation is {best['value']:.4f}, that of trial {first['trial']}, "
+        f"which has the settings of the first network, {first['value']:.4f}."
     )
     return Finding(
         figure=figure,
@@ -525,6 +467,7 @@ def describe_importance(importance: pd.DataFrame, judged: int, least: int) -> Fi
         return Finding(reading="Too few validation clicks judged the trials to say which parameter matters most.")
     if importance.empty:
         return Finding(reading="Too few complete trials to say which parameter matters most.")
+    importance = importance.assign(parameter=importance["parameter"].str.replace("_", " "))
     figure, axes = figures.canvas(height=0.8 + 0.3 * len(importance))
     axes.barh(importance["parameter"][::-1], importance["importance"][::-1], height=0.65)
     axes.set(xlabel="share of importance")
@@ -532,10 +475,53 @@ def describe_importance(importance: pd.DataFrame, judged: int, least: int) -> Fi
     axes.grid(axis="x", visible=True)
     first = importance.iloc[0]
     reading = (
-        f"{first['parameter']} sets the better trials apart most ({percent(first['importance'])} of the "
+        f"{capitalise(first['parameter'])} sets the better trials apart most ({percent(first['importance'])} of the "
         "importance). With few trials this is a hint, not a law."
     )
     return Finding(figure=figure, caption="Importance of each parameter in the search.", alt=reading, reading=reading)
+
+
+def describe_weights(weighed: pd.DataFrame, partner: str, weight: float, judged: int, least: int) -> Finding:
+    """Show what blends find on validation, by partner and the network's part, and which one was chosen.
+
+    `judged` is how many validation clicks they were judged by: below `least`, nothing is shown.
+    """
+    if judged < least:
+        return Finding(
+            f"The blends were judged by {plural(judged, 'validation click')} ({number(least)} are needed), so this "
+            "report does not compare them."
+        )
+    figure, axes = figures.canvas(height=3.2, columns=2)
+    for axis, metric in zip(axes, ("hit_rate@20", METRIC), strict=True):
+        for place, (name, rows) in enumerate(weighed.groupby("partner", sort=False)):
+            axis.plot(rows["weight"], rows[metric], marker="o", color=figures.PALETTE[place], label=f"with {name}")
+        axis.axvline(weight, color=figures.MUTED, linestyle="--", linewidth=1.2)
+        axis.set(xlabel="the network's part", title=LABELS[metric])
+    figure.legend(*axes[0].get_legend_handles_labels(), loc="outside upper center", ncols=3)
+    values = weighed.set_index(["partner", "weight"])[METRIC]
+    network = values.xs(1.0, level="weight").iloc[0]
+    alone = [f"{values[name, 0.0]:.4f} with {name} alone" for name in values.index.unique("partner")]
+    reading = (
+        f"On validation the {LABELS[METRIC]} is {joined([*alone, f'{network:.4f} with the network alone'])}. Of the "
+        f"blends, the one with {partner} and {percent(weight, 0)} for the network has the highest, "
+        f"{values[partner, weight]:.4f}, and is chosen."
+    )
+    return Finding(
+        reading=reading,
+        figure=figure,
+        caption=f"Hit rate@20 and {LABELS[METRIC]} of the blends on validation, by the network's part in them. "
+        "Dashed: the part chosen.",
+        alt=reading,
+    )
+
+
+def company_frame(untuned: Mapping[str, float], tuned: Mapping[str, float]) -> pd.DataFrame:
+    """Return the settings of STAN: setting, untuned, tuned."""
+    rows = [
+        {"setting": name.replace("_", " "), "untuned": setting_text(untuned[name]), "tuned": setting_text(tuned[name])}
+        for name in untuned
+    ]
+    return pd.DataFrame(rows)
 
 
 def judge_tuning(rankings: Mapping[str, Ranking], tuned: str, baseline: str, seed: int, least: int) -> str:
@@ -561,4 +547,4 @@ def judge_tuning(rankings: Mapping[str, Ranking], tuned: str, baseline: str, see
             f"{write_difference(after - before)}{unit}, 95 % interval {write_difference(low)} to "
             f"{write_difference(high)}): {verdict}."
         )
-    return f"{' '.join(sentences)} The search looked for a high MRR@20."
+    return f"{' '.join(sentences)} The search looked for a high {LABELS[METRIC]}."

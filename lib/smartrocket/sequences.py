@@ -44,6 +44,24 @@ def collect_sequences(
     return numbered.order_by(["sessionid", "timestamp", "itemid"]).to_pandas()
 
 
+def prepare_sequences(
+    events: ibis.Table,
+    connection: Backend,
+    gap_minutes: int = 60,
+    min_session_length: int = 2,
+    min_item_support: int = 5,
+    test_days: float = 7,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Follow the official protocol as a whole: make the view sequences of a shop and hold the last days out.
+
+    `events` has timestamp (UTC), visitorid, itemid and event. Returns training and test sequences, each with
+    sessionid, itemid, timestamp, sorted by sessionid and timestamp. The rules are those of `collect_sequences` (gap,
+    repeats, iterated filter) and `split_last_days` (split by time, seen items only).
+    """
+    clicks = collect_sequences(events, connection, gap_minutes, min_session_length, min_item_support)
+    return split_last_days(clicks, test_days)
+
+
 def drop_rare_and_short(
     clicks: ibis.Table, session: list[str], connection: Backend, min_session_length: int, min_item_support: int
 ) -> ibis.Table:

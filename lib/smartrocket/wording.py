@@ -14,9 +14,25 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:,.{digits}f} %"
 
 
+def signed(value: float, digits: int) -> str:
+    """Write a difference with its sign: -0.5 -> "−0.5"; what rounds to zero has none."""
+    text = f"{value:+,.{digits}f}"
+    return text[1:] if float(text.replace(",", "")) == 0 else text.replace("-", "\N{MINUS SIGN}")
+
+
+def points(share: float, digits: int = 1) -> str:
+    """Write a difference of shares in percentage points, without the unit: 0.0123 -> "+1.2"."""
+    return signed(100 * share, digits)
+
+
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """Count a noun: (1, "session") -> "1 session", (3, "category", "categories") -> "3 categories"."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def capitalise(text: str) -> str:
+    """Begin a text with a capital and leave the rest: "random walk of GRU" -> "Random walk of GRU"."""
+    return text[:1].upper() + text[1:]
 
 
 def joined(words: Sequence[str]) -> str:

@@ -18,6 +18,7 @@ WRITERS = {
     "models/forecast_tuned": "notebook 05_forecast_tuning",
     "models/gru4rec_baseline": "notebook 06_gru4rec_baseline",
     "models/gru4rec_tuned": "notebook 07_gru4rec_tuning",
+    "models/explorer": "notebook 07_gru4rec_tuning",
     "results/": "the notebook of that name",
 }
 

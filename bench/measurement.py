@@ -1,0 +1,49 @@
+"""What a command takes: its seconds, its processor seconds and its largest memory, in a process of its own."""
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """What a command took, and what it printed.
+
+    `seconds` from start to end, `cpu_seconds` of all its threads and children, `peak_megabytes` the most memory that
+    any one process of it held.
+    """
+
+    seconds: float
+    cpu_seconds: float
+    peak_megabytes: float
+    output: str
+
+    def describe(self) -> dict[str, float]:
+        """Return the figures, rounded, as they are printed."""
+        return {
+            "seconds": round(self.seconds, 2),
+            "cpu_seconds": round(self.cpu_seconds, 2),
+            "peak_megabytes": round(self.peak_megabytes, 1),
+        }
+
+
+def measure(script: Path, *words: str) -> Measurement:
+    """Run a Python script to its end; what it prints to the error stream is passed through.
+
+    A process starts with the peak of the one that started it, so that a caller which holds much memory would measure
+    its own. Raises SystemExit where the script fails.
+    """
+    with tempfile.TemporaryFile("w+") as output:
+        begun = time.perf_counter()
+        process = subprocess.Popen([sys.executable, str(script), *words], stdout=output)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - begun
+        process.returncode = os.waitstatus_to_exitcode(status)
+        if process.returncode != 0:
+            raise SystemExit(f"error: {script.name} {' '.join(words)} failed (exit {process.returncode}).")
+        output.seek(0)
+        return Measurement(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read())

@@ -1,0 +1,222 @@
+"""Train and score every recommender on sessions in the format of the official GRU4Rec code, one JSON line each.
+
+    python bench/recommenders.py --train T.tsv --test S.tsv [--official CHECKOUT]
+
+Both files are tab-separated with the columns SessionId, ItemId, Time (seconds or milliseconds). The protocol is that
+of the official code: every next click of every test session is ranked against all items of the training file, and ties
+count against the model. With a checkout of the official PyTorch code, which is not part of this project, that runs
+too, on the same files, with the parameters its authors tuned for RetailRocket.
+
+train_seconds is the wall time of training; events_per_second how many next clicks training read in a second (a network
+reads all of them in each epoch); sessions_per_second how many sessions get all their scores in a second, 256 at a time;
+step_milliseconds how long one session alone takes; memory_mb the most memory the process had used by then.
+"""
+
+import argparse
+import json
+import re
+import resource
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from smartrocket import ranking
+from smartrocket.blending import Blend
+from smartrocket.errors import InputError
+from smartrocket.gru4rec import GRU4Rec, Settings
+from smartrocket.neighbours import simple_models
+from smartrocket.profiles import load_profile
+from smartrocket.ranking import NextClicks, Ranking, Recommender, Sessions
+
+COLUMNS = ("SessionId", "ItemId", "Time")
+LENGTHS = (1, 5, 10, 20)
+# Later than any time in seconds, earlier than any in milliseconds (1973).
+MILLISECONDS = 1e11
+TIMED_SESSIONS = 4096
+TIMED_STEPS = 100
+NETWORK, BLEND = "GRU4Rec", "GRU4Rec with random walk"
+# What the authors publish as tuned for RetailRocket.
+OFFICIAL_PARAMETERS = {
+    "loss": "bpr-max",
+    "layers": 224,
+    "batch_size": 80,
+    "dropout_p_embed": 0.5,
+    "dropout_p_hidden": 0.05,
+    "learning_rate": 0.05,
+    "momentum": 0.4,
+    "n_sample": 2048,
+    "sample_alpha": 0.4,
+    "bpreg": 1.95,
+    "logq": 0.0,
+    "constrained_embedding": True,
+    "elu_param": 0.5,
+    "n_epochs": 10,
+}
+
+
+def read_clicks(path: Path) -> pd.DataFrame:
+    """Read a file of the official format: sessionid, itemid, timestamp, in order within each session.
+
+    Raises InputError where a column is missing.
+    """
+    frame = pd.read_csv(path, sep="\t")
+    missing = [column for column in COLUMNS if column not in frame]
+    if missing:
+        raise InputError(f"{path} has no column {missing[0]}: it needs {', '.join(COLUMNS)}, separated by tabs.")
+    frame = frame.sort_values(["SessionId", "Time"], kind="stable")
+    unit = "ms" if frame.Time.max() > MILLISECONDS else "s"
+    return pd.DataFrame(
+        {"sessionid": frame.SessionId, "itemid": frame.ItemId, "timestamp": pd.to_datetime(frame.Time, unit=unit)}
+    ).reset_index(drop=True)
+
+
+def read_both(train_path: Path, test_path: Path) -> tuple[Sessions, NextClicks, int]:
+    """Return the training sessions, every next click of the test sessions, and how many items there are.
+
+    Clicks of the test on items that training never saw are left out.
+    """
+    train, test = read_clicks(train_path), read_clicks(test_path)
+    item_ids = ranking.catalogue(train)
+    known = test[test.itemid.isin(item_ids)]
+    asked = ranking.next_clicks(ranking.read_sessions(known, item_ids))
+    return ranking.read_sessions(train, item_ids), asked, len(item_ids)
+
+
+class Bench:
+    """Trains models on the same sessions and scores each on the same next clicks."""
+
+    def __init__(self, train: Sessions, asked: NextClicks, item_count: int):
+        self.train, self.asked, self.item_count = train, asked, item_count
+        self.transitions = len(train.items) - len(train)
+        self.models: dict[str, Recommender] = {}
+        self.seconds: dict[str, float] = {}
+        self.events: dict[str, int] = {}
+
+    def learn(self, name: str, model: Recommender, epochs: int = 1) -> None:
+        """Train a model that reads all transitions `epochs` times, and remember how long it took."""
+        started = time.perf_counter()
+        model.fit(self.train, self.item_count)
+        self.models[name], self.events[name] = model, epochs * self.transitions
+        self.seconds[name] = time.perf_counter() - started
+
+    def join(self, name: str, first: str, second: str, weight: float) -> None:
+        """Blend two trained models; its training is that of both."""
+        self.models[name] = Blend(self.models[first], self.models[second], weight)
+        self.seconds[name] = self.seconds[first] + self.seconds[second]
+        self.events[name] = self.events[first] + self.events[second]
+
+    def report(self, name: str) -> dict:
+        """Score a trained model and return its line."""
+        model = self.models[name]
+        result = ranking.evaluate(model, self.asked, self.item_count)
+        step = seconds_to_score(model, self.asked.prefixes, TIMED_STEPS, batch=1)
+        return {
+            "model": name,
+            **round_metrics(result),
+            "train_seconds": round(self.seconds[name], 3),
+            "events_per_second": round(self.events[name] / self.seconds[name]),
+            "sessions_per_second": round(1 / seconds_to_score(model, self.asked.prefixes, TIMED_SESSIONS, batch=256)),
+            "step_milliseconds": round(1000 * step, 2),
+            "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+        }
+
+
+def round_metrics(result: Ranking) -> dict[str, float]:
+    """Return recall@1, 5, 10, 20, mrr@20 and ndcg@20 with five decimals."""
+    recalls = {f"recall@{length}": result.gains(f"hit_rate@{length}").mean() for length in LENGTHS}
+    places = {metric: result.gains(metric).mean() for metric in ("mrr@20", "ndcg@20")}
+    return {metric: round(float(value), 5) for metric, value in {**recalls, **places}.items()}
+
+
+def seconds_to_score(model: Recommender, prefixes: Sessions, count: int, batch: int) -> float:
+    """Return the mean wall time of scoring one session, of at most `count`, `batch` at a time."""
+    count = min(count, len(prefixes))
+    batches = [prefixes.take(np.arange(start, min(start + batch, count))) for start in range(0, count, batch)]
+    model.score(batches[0])
+    started = time.perf_counter()
+    for chosen in batches:
+        model.score(chosen)
+    return (time.perf_counter() - started) / count
+
+
+def run_models(bench: Bench, settings: Settings, weight: float, recent_days: float, seed: int) -> Iterator[dict]:
+    """Train and score all models of the table, one after the other."""
+    for name, model in simple_models(recent_days).items():
+        bench.learn(name, model)
+        yield bench.report(name)
+    bench.learn(NETWORK, GRU4Rec(settings, seed), settings.epochs)
+    yield bench.report(NETWORK)
+    bench.join(BLEND, NETWORK, "random walk", weight)
+    yield bench.report(BLEND)
+
+
+def run_official(checkout: Path, train: Path, test: Path, parameters: dict) -> dict:
+    """Train and score the official code in a process of its own and return its line.
+
+    Raises InputError where the checkout is not one, or its run fails.
+    """
+    script = checkout / "run.py"
+    if not script.exists():
+        raise InputError(f"{checkout} has no run.py: --official wants a checkout of GRU4Rec_PyTorch_Official.")
+    given = ",".join(f"{name}={value}" for name, value in parameters.items())
+    runner = Path(__file__).with_name("official_runner.py")
+    command = [sys.executable, str(runner), str(script.resolve()), str(train.resolve()), "-t", str(test.resolve())]
+    command += ["-m", *map(str, LENGTHS), "-e", "conservative", "-d", "cpu", "-ps", given]
+    finished = subprocess.run(command, capture_output=True, text=True, cwd=checkout)
+    if finished.returncode:
+        raise InputError(f"the official code failed: {finished.stderr.strip().splitlines()[-1]}")
+    return read_official(finished.stdout)
+
+
+def read_official(output: str) -> dict:
+    """Return the line of the official code from what it printed."""
+    numbers = {
+        (metric.lower(), int(length)): float(value)
+        for metric, length, value in re.findall(r"(Recall|MRR)@(\d+): ([\d.]+)", output)
+    }
+    speeds = [float(speed) for speed in re.findall(r"\| ([\d.]+) e/s\]", output)]
+    return {
+        "model": "official GRU4Rec",
+        **{f"recall@{length}": round(numbers["recall", length], 5) for length in LENGTHS},
+        "mrr@20": round(numbers["mrr", 20], 5),
+        "ndcg@20": None,
+        "train_seconds": float(re.search(r"Total training time: ([\d.]+)s", output)[1]),
+        "events_per_second": round(float(np.mean(speeds))),
+        "sessions_per_second": None,
+    }
+
+
+def main() -> None:
+    """Read the command line and print one JSON line a model."""
+    parser = argparse.ArgumentParser(
+        description="Train and score every recommender on sessions of the official format."
+    )
+    parser.add_argument("--train", type=Path, required=True, help="training clicks: SessionId, ItemId, Time")
+    parser.add_argument("--test", type=Path, required=True, help="test clicks, in the same format")
+    parser.add_argument("--official", type=Path, help="a checkout of GRU4Rec_PyTorch_Official, run beside")
+    parser.add_argument("--profile", default="retailrocket", help="profile with the network's settings")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    chosen = load_profile(arguments.profile).gru4rec_baseline
+    settings = Settings(**chosen.network.model_dump(exclude_none=True))
+    try:
+        bench = Bench(*read_both(arguments.train, arguments.test))
+        for line in run_models(bench, settings, chosen.blend_weight, chosen.recent_days, arguments.seed):
+            print(json.dumps(line), flush=True)
+        if arguments.official:
+            line = run_official(arguments.official, arguments.train, arguments.test, OFFICIAL_PARAMETERS)
+            print(json.dumps(line), flush=True)
+    except InputError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()

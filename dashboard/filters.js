@@ -1,0 +1,172 @@
+// What the reader chooses: days, category, kinds of events. The choice stands in the page's address.
+(function () {
+  "use strict";
+
+  const { make, newId, format, address, choice } = smartrocket;
+  const NAMES = {
+    view: "Views", addtocart: "Adds to cart", removefromcart: "Removals from cart", transaction: "Sales",
+  };
+  const SPANS = [["7", "7 days"], ["28", "28 days"], ["90", "90 days"], ["all", "All days"]];
+
+  smartrocket.nameKind = (kind) => NAMES[kind] || kind;
+
+  // The choice that an address describes; what it does not say, or says wrongly, is as at the start.
+  function read(log, state) {
+    const [firstWhole, lastWhole] = log.wholeDays;
+    const clamp = (iso, otherwise) => {
+      const day = /^\d{4}-\d{2}-\d{2}$/.test(iso || "") ? log.day(iso) : NaN;
+      return Number.isNaN(day) ? otherwise : Math.max(0, Math.min(log.days - 1, day));
+    };
+    const usual = Math.max(firstWhole, lastWhole - 27);
+    const to = clamp(state.to, lastWhole);
+    const from = Math.min(clamp(state.from, state.to ? Math.max(firstWhole, to - 27) : usual), to);
+    const number = state.category === "none" ? 0 : log.tree.number(state.category);
+    const category = state.category === "none" || number ? number : null;
+    const wanted = (state.events || "").split(",").filter((kind) => log.kinds.includes(kind));
+    return { from, to, category, kinds: wanted.length ? wanted : [...log.kinds] };
+  }
+
+  // What `count` takes.
+  function restrict(log, chosen) {
+    const isKind = Uint8Array.from(log.kinds, (kind) => Number(chosen.kinds.includes(kind)));
+    return {
+      from: chosen.from, to: chosen.to, isInside: log.tree.below(chosen.category),
+      isKind: isKind.every(Boolean) ? null : isKind,
+    };
+  }
+
+  // The days before, as many; null where the log does not hold them as whole days.
+  function before(log, chosen) {
+    const days = chosen.to - chosen.from + 1;
+    return chosen.from - days < log.wholeDays[0] ? null : { ...chosen, from: chosen.from - days, to: chosen.from - 1 };
+  }
+
+  function labelled(text, control) {
+    control.id = control.id || newId("filter");
+    return make("div", { class: "field" }, make("label", { for: control.id }, text), control);
+  }
+
+  // Return {element, chosen(), set(changes)}; `onChange` is called with each new choice.
+  smartrocket.filters = function (log, onChange) {
+    let chosen = read(log, address.read());
+    const used = log.usedKinds;
+    const status = make("p", { class: "status", role: "status" });
+    const spans = choice("Days", SPANS, null, chooseSpan);
+    const from = make("input", { type: "date", onchange: chooseDates });
+    const to = make("input", { type: "date", onchange: chooseDates });
+    const categories = make("div", { class: "fields", role: "group", "aria-label": "Part of the tree" });
+    const kinds = used.map((kind) => make("button", {
+      type: "button", class: `chip ${kind}`, "data-kind": kind, onclick: () => toggle(kind),
+    }, smartrocket.nameKind(kind)));
+    const reset = make("button", { type: "button", class: "quiet", onclick: () => set(read(log, {})) }, "Reset");
+    const element = make(
+      "section", { class: "filters", "aria-label": "Filters" },
+      make("div", { class: "fields" }, spans, labelled("From", from), labelled("To", to)),
+      log.hasCategories ? categories : null,
+      make("div", { class: "fields chips", role: "group", "aria-label": "Kinds of events" }, ...kinds, reset),
+      status,
+    );
+
+    function chooseSpan(span) {
+      const [first, last] = log.wholeDays;
+      set({ from: span === "all" ? first : Math.max(first, last - Number(span) + 1), to: last });
+    }
+
+    function chooseDates() {
+      // A date that is being typed is not yet one.
+      if (!from.value || !to.value) return;
+      const days = [from.value, to.value].map((iso) => Math.max(0, Math.min(log.days - 1, log.day(iso))));
+      set({ from: Math.min(...days), to: Math.max(...days) });
+    }
+
+    function toggle(kind) {
+      const kept = chosen.kinds.includes(kind) ? chosen.kinds.filter((name) => name !== kind) : [...chosen.kinds, kind];
+      // Without any event there is nothing to see: the last one stays.
+      if (used.some((name) => kept.includes(name))) set({ kinds: log.kinds.filter((name) => kept.includes(name)) });
+    }
+
+    function set(changes) {
+      chosen = { ...chosen, ...changes };
+      const start = read(log, {});
+      const isUsual = chosen.from === start.from && chosen.to === start.to;
+      address.change({
+        from: isUsual ? null : log.date(chosen.from),
+        to: isUsual ? null : log.date(chosen.to),
+        category: chosen.category === null ? null : chosen.category ? log.tree.ids[chosen.category - 1] : "none",
+        events: chosen.kinds.length === log.kinds.length ? null : chosen.kinds.join(","),
+      });
+      draw();
+      onChange(chosen);
+    }
+
+    function draw() {
+      from.value = log.date(chosen.from);
+      to.value = log.date(chosen.to);
+      for (const input of [from, to]) {
+        input.min = log.date(0);
+        input.max = log.date(log.days - 1);
+      }
+      const [first, last] = log.wholeDays;
+      const days = chosen.to - chosen.from + 1;
+      const span = chosen.to !== last ? null : chosen.from === first ? "all" : String(days);
+      spans.choose(span);
+      kinds.forEach((chip) => chip.setAttribute("aria-pressed", String(chosen.kinds.includes(chip.dataset.kind))));
+      if (log.hasCategories) drawCategories();
+      status.textContent = describe(log, chosen);
+    }
+
+    // One list for each level of the tree, down to the category that is chosen and what is below it.
+    function drawCategories() {
+      const { tree } = log;
+      const focused = [...categories.querySelectorAll("select")].indexOf(document.activeElement);
+      const path = chosen.category === 0 ? [0] : chosen.category === null ? [] : tree.path(chosen.category);
+      const lists = [];
+      for (let level = 0; level <= path.length; level += 1) {
+        const parent = level ? path[level - 1] : null;
+        const options = parent === null ? [...tree.children(0), 0] : parent === 0 ? [] : tree.children(parent);
+        if (!options.length) break;
+        const list = make(
+          "select",
+          { onchange: (event) => set({ category: event.target.value === "" ? parent : Number(event.target.value) }) },
+          make("option", { value: "" }, level ? `All of ${tree.label(parent)}` : "All categories"),
+          ...options.map((number) => make("option", { value: number }, tree.label(number))),
+        );
+        list.value = level < path.length ? path[level] : "";
+        lists.push(labelled(level ? "Within" : "Category", list));
+      }
+      categories.replaceChildren(...lists);
+      if (focused >= 0) categories.querySelectorAll("select")[Math.min(focused, lists.length - 1)].focus();
+    }
+
+    address.onTravel((state) => {
+      chosen = read(log, state);
+      draw();
+      onChange(chosen);
+    });
+    draw();
+    return { element, set, chosen: () => chosen, restrict: () => restrict(log, chosen) };
+  };
+
+  function describe(log, chosen) {
+    const days = chosen.to - chosen.from + 1;
+    const earlier = before(log, chosen);
+    const words = [
+      `${format.plural(days, "day")}, ${format.span(log.date(chosen.from), log.date(chosen.to))}`,
+      chosen.category === null ? null : log.tree.path(chosen.category).map(log.tree.label).join(" › ") || log.tree.label(0),
+      chosen.kinds.length === log.kinds.length ? null : `only ${format.joined(
+        chosen.kinds.filter((kind) => log.usedKinds.includes(kind)).map((kind) => smartrocket.nameKind(kind).toLowerCase()),
+      )}`,
+      earlier
+        ? `compared with ${format.span(log.date(earlier.from), log.date(earlier.to))}`
+        : "no earlier days of that number to compare with",
+    ];
+    return words.filter(Boolean).join(" · ");
+  }
+
+  smartrocket.usualDays = (log) => {
+    const { from, to } = read(log, {});
+    return { from, to };
+  };
+  smartrocket.earlier = before;
+  smartrocket.restrict = restrict;
+})();

@@ -1,0 +1,299 @@
+// The Forecasting page: how well each model did in the test, and what is expected of the coming days.
+smartrocket.start(async function (log, place) {
+  "use strict";
+
+  const { make, format, term, link, colours, panel, section, choice, address, newId } = smartrocket;
+  const forecasts = await smartrocket.openForecasts(log);
+  const { value } = forecasts;
+  if (!value) {
+    place.replaceChildren(make("p", {}, "This build has no forecasts: its log is too short or holds no sale."));
+    return;
+  }
+  const isOurs = (model) => model.startsWith("LightGBM");
+  const LEVELS = [["item", "Products"], ["category", "Categories"], ["total", "Whole shop"]];
+  const METRICS = [...new Set(value.scores.map((score) => score.metric))];
+  const TERMS = {
+    poisson_deviance: "poisson-deviance", rmsse: "rmsse", average_precision: "average-precision", bias: "bias", wmape: "wmape",
+  };
+
+  function read(state) {
+    const { models } = value;
+    return {
+      model: models.includes(state.model) ? state.model : models[models.length - 1],
+      level: LEVELS.some(([level]) => level === state.level) ? state.level : "total",
+      metric: METRICS.includes(state.metric) ? state.metric : METRICS[0],
+      id: state.id && Number.isFinite(Number(state.id)) ? Number(state.id) : null,
+    };
+  }
+
+  let chosen = read(address.read());
+
+  function set(changes) {
+    chosen = { ...chosen, ...changes };
+    const start = read({});
+    address.change(Object.fromEntries(["model", "level", "metric", "id"].map(
+      (name) => [name, chosen[name] === start[name] ? null : chosen[name]],
+    )));
+    update();
+  }
+
+  // ---------------------------------------------------------------- what can be chosen
+
+  const models = make(
+    "select", { id: newId("model"), onchange: () => set({ model: models.value }) },
+    ...value.models.map((model) => make("option", { value: model }, model)),
+  );
+  const metrics = make(
+    "select", { id: newId("metric"), onchange: () => set({ metric: metrics.value }) },
+    ...METRICS.map((metric) => make("option", { value: metric }, value.metrics[metric].label)),
+  );
+  const levels = choice("Level", LEVELS, chosen.level, (level) => set({ level, id: null }));
+  const which = make("div", { class: "field" });
+  const status = make("p", { class: "status", role: "status" });
+  const field = (text, control) => make("div", { class: "field" }, make("label", { for: control.id }, text), control);
+  const filters = make(
+    "section", { class: "filters", "aria-label": "Filters" },
+    make("div", { class: "fields" }, levels, which, field("Model", models), METRICS.length ? field("Measure", metrics) : null),
+    status,
+  );
+
+  const hint = newId("hint");
+  const number = make("input", {
+    id: newId("number"), type: "text", inputmode: "numeric", "aria-describedby": hint,
+    onchange: () => set({ id: number.value.trim() === "" ? null : Number(number.value) }),
+  });
+
+  async function drawWhich() {
+    if (chosen.level === "total") {
+      which.replaceChildren();
+      return;
+    }
+    const noun = chosen.level === "item" ? "Product" : "Category";
+    const known = await listIds(chosen.level);
+    if (chosen.id === null && known.length) chosen.id = known[0];
+    number.value = chosen.id ?? "";
+    const isKnown = known.includes(chosen.id);
+    number.setAttribute("aria-invalid", String(!isKnown));
+    which.replaceChildren(
+      make("label", { for: number.id }, `${noun} (number)`), number,
+      make("span", { id: hint, class: "hint" }, isKnown ? "" : `There is no forecast of ${noun.toLowerCase()} ${number.value}.`),
+    );
+  }
+
+  // The products or categories with a forecast or a test, those that sold most first.
+  const idLists = {};
+
+  async function listIds(level) {
+    if (!idLists[level]) {
+      const columns = level === "item" ? await forecasts.openItems() : value;
+      const units = new Map();
+      const coming = level === "item" ? columns.id : columns.category_id;
+      if (coming) coming.forEach((id) => units.set(id, 0));
+      const tested = columns[`test_${level}`];
+      if (tested) tested.forEach((id, row) => units.set(id, (units.get(id) || 0) + columns.test_actual[row]));
+      idLists[level] = [...units].sort((one, other) => other[1] - one[1]).map(([id]) => id);
+    }
+    return idLists[level];
+  }
+
+  // ---------------------------------------------------------------- panels
+
+  const course = forecasts.coursePanel();
+
+  const scored = (level, metric) => value.scores
+    .filter((score) => score.level === level && score.metric === metric && score.value !== null)
+    .sort((one, other) => {
+      const { lower_is_better: lower } = value.metrics[metric];
+      if (lower === null) return Math.abs(one.value) - Math.abs(other.value);
+      return lower ? one.value - other.value : other.value - one.value;
+    });
+  const write = (metric, number) => (value.metrics[metric].is_share ? format.percent(number) : format.number(number, 3));
+
+  const modelsPanel = panel({
+    title: "Models compared", name: "models", isWide: true, height: 360,
+    how: [
+      "The dot is the score in the test weeks, the line its 95 % ", term("interval", "interval"),
+      "; the trained models are in orange. An arrow at the edge means: far beyond it. Test weeks were seen by no model. ",
+      link("../analysis/05_forecast_tuning.html", "Whether a lead is more than chance"), ".",
+    ],
+    columns: [
+      { name: "Model", isText: true, value: (row) => row.model },
+      ...METRICS.map((metric) => ({
+        name: value.metrics[metric].label, value: (row) => row[metric] ?? NaN, show: (number) => write(metric, number),
+      })),
+      { name: "Low", value: (row) => row.low ?? NaN, show: (number) => write(chosen.metric, number) },
+      { name: "High", value: (row) => row.high ?? NaN, show: (number) => write(chosen.metric, number) },
+    ],
+    limit: 16,
+  });
+
+  function showModels() {
+    const ranked = METRICS.length ? scored(chosen.level, chosen.metric) : [];
+    const rows = ranked.map((score) => ({
+      ...score,
+      ...Object.fromEntries(METRICS.map((metric) => [metric, (scored(chosen.level, metric).find((other) => other.model === score.model) || {}).value])),
+    }));
+    const baseline = ranked.find((score) => !isOurs(score.model));
+    modelsPanel.show({
+      empty: rows.length ? null : METRICS.length ? "This measure is not taken at this level." : "The test is too small for a comparison: it holds too few sales.",
+      summary: rows.length
+        ? `${value.metrics[chosen.metric].label}, ${value.metrics[chosen.metric].meaning}: ${rows[0].model} is best with ${write(chosen.metric, rows[0].value)}${baseline && baseline.model !== rows[0].model ? `, the best simple rule, ${baseline.model}, has ${write(chosen.metric, baseline.value)}` : ""}.`
+        : "",
+      rows,
+      draw() {
+        const { addtocart, view, muted } = colours();
+        // One hopeless model would squeeze all others together: the scale ends at three times the usual distance.
+        const middle = ranked[Math.floor(ranked.length / 2)].value;
+        const spread = ranked.map((score) => Math.abs(score.value - middle)).sort((one, other) => one - other)[Math.floor(ranked.length / 2)] || Math.abs(middle) || 1;
+        const ends = ranked.flatMap((score) => [score.low ?? score.value, score.high ?? score.value]);
+        const range = [Math.max(Math.min(...ends), middle - 4 * spread), Math.min(Math.max(...ends), middle + 4 * spread)];
+        const room = 0.05 * (range[1] - range[0]) || 1;
+        return {
+          traces: [{
+            type: "scatter", mode: "markers", y: ranked.map((score) => score.model), x: ranked.map((score) => Math.max(range[0], Math.min(range[1], score.value))),
+            error_x: {
+              type: "data", symmetric: false, color: muted, thickness: 2, width: 0,
+              array: ranked.map((score) => (score.high === null ? 0 : score.high - score.value)),
+              arrayminus: ranked.map((score) => (score.low === null ? 0 : score.value - score.low)),
+            },
+            marker: {
+              size: ranked.map((score) => (score.model === chosen.model ? 15 : 10)),
+              // An arrow at the edge: the score lies beyond it.
+              symbol: ranked.map((score) => (score.value > range[1] ? "triangle-right" : score.value < range[0] ? "triangle-left" : "circle")),
+              color: ranked.map((score) => (isOurs(score.model) ? addtocart : view)),
+            },
+            customdata: ranked.map((score) => score.value), hovertemplate: "%{y}: %{customdata:.3f}<extra></extra>",
+          }],
+          layout: {
+            hovermode: "closest", xaxis: { range: [range[0] - room, range[1] + room], tickformat: value.metrics[chosen.metric].is_share ? ",.0%" : "" },
+            yaxis: { type: "category", autorange: "reversed", rangemode: "normal", showgrid: true },
+          },
+        };
+      },
+    });
+  }
+
+  const rivalOf = () => {
+    const best = value.scores.length && scored("item", "poisson_deviance").find((score) => !isOurs(score.model) && score.model !== chosen.model);
+    return best ? best.model : value.models.find((model) => model !== chosen.model && !isOurs(model));
+  };
+
+  const groupsPanel = panel({
+    title: "Predicted against sold", name: "calibration", height: 310,
+    how: ["Forecasts of single products for a test week, in ten groups of like size. On the dashed line as much was sold as was forecast; both scales are logarithmic."],
+    columns: [
+      { name: "Group", value: (row) => row.group }, { name: "Mean forecast", value: (row) => row.forecast, show: (units) => format.number(units, 3) },
+      { name: "Mean sold", value: (row) => row.actual, show: (units) => format.number(units, 3) },
+    ],
+  });
+
+  function showGroups() {
+    const groups = value.calibration[chosen.model] || [];
+    const last = groups[groups.length - 1];
+    groupsPanel.show({
+      empty: groups.length ? null : "There are no test forecasts of this model.",
+      summary: last ? `${chosen.model}: in the group of the largest forecasts, ${format.number(last.forecast, 2)} units were forecast on average and ${format.number(last.actual, 2)} sold.` : "",
+      rows: groups.map((row, place) => ({ ...row, group: place + 1 })),
+      draw() {
+        // Zero has no place on a logarithmic scale; a thousandth of a unit stands for it.
+        const lift = (units) => Math.max(units, 0.001);
+        const ends = groups.flatMap((row) => [lift(row.forecast), lift(row.actual)]);
+        const line = [Math.min(...ends), Math.max(...ends)];
+        return {
+          traces: [
+            { type: "scatter", mode: "lines", x: line, y: line, line: { dash: "dash", color: colours().muted, width: 1.5 }, hoverinfo: "skip" },
+            { type: "scatter", mode: "markers+lines", x: groups.map((row) => lift(row.forecast)), y: groups.map((row) => lift(row.actual)), marker: { size: 9, color: colours().addtocart }, line: { color: colours().addtocart, width: 1 }, hovertemplate: "forecast %{x:.3f}, sold %{y:.3f}<extra></extra>" },
+          ],
+          layout: { showlegend: false, hovermode: "closest", xaxis: { type: "log", title: { text: "Mean forecast" } }, yaxis: { type: "log", rangemode: "normal", title: { text: "Mean sold" } } },
+        };
+      },
+    });
+  }
+
+  function pairColumns(first, heading) {
+    return [
+      { name: heading, isText: true, value: (row) => row[first] },
+      { name: "Sold", value: (row) => row.actual },
+      { name: "Forecast", value: (row) => row.units[chosen.model], show: (units) => format.number(units, 1) },
+      { name: "Mean Poisson deviance", value: (row) => row.deviance[chosen.model], show: (units) => format.number(units, 3) },
+      { name: "Of the best simple rule", value: (row) => row.deviance[rivalOf()], show: (units) => format.number(units, 3) },
+    ];
+  }
+
+  const weeksPanel = panel({
+    title: "Performance over time", name: "weeks", height: 310,
+    how: [term("poisson-deviance", "Poisson deviance"), " of single products, week by week of the test; lower is better."],
+    columns: pairColumns("days", "Week"),
+  });
+  const classesPanel = panel({
+    title: "By how much a product sells", name: "classes", height: 310,
+    how: ["The same, by the units that a product sold in the four weeks before; those that sell more are harder to hit exactly."],
+    columns: pairColumns("class", "Class"),
+  });
+
+  function showPair(shown, rows, label, kind) {
+    const rival = rivalOf();
+    const wins = rows.filter((row) => row.deviance[chosen.model] < row.deviance[rival]).length;
+    shown.show({
+      empty: rows.length ? null : "The log is too short for a test.",
+      summary: `${chosen.model} is ahead of ${rival} in ${format.number(wins)} of ${format.plural(rows.length, kind, kind === "class" ? "classes" : `${kind}s`)}.`,
+      rows,
+      draw: () => ({
+        traces: [chosen.model, rival].filter(Boolean).map((model, place) => ({
+          type: "bar", name: model, x: rows.map((row) => row.tick || row[label]), y: rows.map((row) => row.deviance[model]),
+          marker: { color: place ? colours().view : colours().addtocart }, hovertemplate: "%{y:.3f}",
+        })),
+        layout: { bargap: 0.3, xaxis: { type: "category", showgrid: false }, yaxis: { title: { text: "Mean Poisson deviance" } } },
+      }),
+    });
+  }
+
+  // ---------------------------------------------------------------- the page
+
+  const cards = smartrocket.cards();
+
+  function showCards() {
+    const metric = chosen.metric;
+    const ranked = METRICS.length ? scored(chosen.level, metric) : [];
+    const baseline = ranked.find((score) => !isOurs(score.model));
+    const wanted = [...new Set([chosen.model, ...value.models.filter(isOurs), baseline && baseline.model])].filter(Boolean);
+    cards.show(wanted.map((model) => ranked.find((score) => score.model === model)).filter(Boolean).map((score) => ({
+      name: score.model, label: score.model, value: score.value, text: write(metric, score.value),
+      note: score === baseline ? `${value.metrics[metric].label}; best simple rule`
+        : score.low === null ? value.metrics[metric].label : `${value.metrics[metric].label}, ${write(metric, score.low)} to ${write(metric, score.high)}`,
+    })));
+  }
+
+  async function update() {
+    const begun = performance.now();
+    levels.choose(chosen.level);
+    models.value = chosen.model;
+    if (METRICS.length) metrics.value = chosen.metric;
+    showCards();
+    showModels();
+    showGroups();
+    showPair(weeksPanel, value.weeks.map((row, week) => ({
+      ...row, tick: format.dayMonth(log.date(value.origins[week] + 1)), days: format.span(log.date(value.origins[week] + 1), log.date(value.origins[week] + value.horizon)),
+    })), "days", "week");
+    showPair(classesPanel, value.classes, "class", "class");
+    await drawWhich();
+    await forecasts.showCourse(course, chosen.level, chosen.id, chosen.model);
+    const what = chosen.level === "total" ? "the whole shop" : `${chosen.level === "item" ? "product" : "category"} ${chosen.id ?? ""}`;
+    status.textContent = `${chosen.model}, ${what}, ${format.plural(value.horizon, "day")} ahead.`;
+    place.dataset.milliseconds = (performance.now() - begun).toFixed(1);
+  }
+
+  address.onTravel((state) => {
+    chosen = read(state);
+    update();
+  });
+  const definition = METRICS.filter((metric) => TERMS[metric]).flatMap((metric, at) => [at ? " · " : "", term(TERMS[metric], value.metrics[metric].label)]);
+  place.replaceChildren(
+    filters,
+    ...section("The coming days", course),
+    make("h2", {}, "How good the models are"), cards.element,
+    make("p", { class: "trail spaced" }, "What the measures mean: ", ...definition),
+    make("div", { class: "panels" }, modelsPanel.element, groupsPanel.element, weeksPanel.element, classesPanel.element),
+  );
+  await update();
+});

@@ -1,0 +1,32 @@
+// What all pages of the dashboard share: how they begin, and small sums over the days.
+(function () {
+  "use strict";
+
+  const { make } = smartrocket;
+
+  // Open the log and build a page into its place; say so where the data is not there.
+  smartrocket.start = async function (build) {
+    const place = document.getElementById("dashboard");
+    const log = await smartrocket.openLog();
+    if (log) await build(log, place);
+    else place.replaceChildren(make("p", {}, "The data of this page is not there: build the report again."));
+    place.removeAttribute("aria-busy");
+    await smartrocket.drawPanels();
+  };
+
+  smartrocket.section = function (heading, ...panels) {
+    const shown = panels.filter(Boolean).map((panel) => panel.element);
+    return shown.length ? [make("h2", {}, heading), make("div", { class: "panels" }, ...shown)] : [];
+  };
+
+  smartrocket.sum = (values) => values.reduce((sum, value) => sum + value, 0);
+
+  // The mean of the seven days that end with a day; before the first week of all there is none.
+  smartrocket.averageWeek = function (values, before = []) {
+    const all = [...before, ...values];
+    return values.map((_, day) => {
+      const end = day + before.length + 1;
+      return end < 7 ? null : smartrocket.sum(all.slice(end - 7, end)) / 7;
+    });
+  };
+})();

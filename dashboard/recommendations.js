@@ -1,0 +1,306 @@
+// The Recommendations page: build a session and see what would be suggested, and how visitors go through the shop.
+smartrocket.start(async function (log, place) {
+  "use strict";
+
+  const { make, format, term, link, colours, panel, tablePanel, address, nameKind, sum } = smartrocket;
+  const [network, explorer, journeys] = await Promise.all([
+    smartrocket.openNetwork(), smartrocket.load("explorer"), smartrocket.load("journeys"),
+  ]);
+  const LIST = 20;
+  const MOST_CLICKS = 50;
+  const canExplore = network && network.size && explorer;
+  const nameItem = (id) => `Product ${id}`;
+  const linkItem = (number) => link(`products.html#item=${network.ids[number]}`, nameItem(network.ids[number]));
+
+  function categoryOf(number) {
+    const item = log.itemNumber(network.ids[number]);
+    return item === null ? log.tree.label(0) : log.tree.label(log.itemCategory[item]);
+  }
+
+  // ---------------------------------------------------------------- the session
+
+  // The state: the clicks of the session, and where it is a real one, which, and how far it was followed.
+  function read(state) {
+    const number = Math.trunc(Number(state.example));
+    const isExample = state.example !== undefined && explorer.sessions[number - 1] !== undefined;
+    const session = isExample ? explorer.sessions[number - 1] : null;
+    const typed = (state.session || "").split(",").filter(Boolean).map(network.numberOf).filter((item) => item !== null);
+    const diversity = Number(state.diversity);
+    return {
+      example: isExample ? number : null,
+      seen: isExample ? Math.max(1, Math.min(session.length - 1, Math.trunc(Number(state.seen)) || 1)) : null,
+      clicks: isExample ? [] : typed.slice(-MOST_CLICKS),
+      diversity: diversity >= 0 && diversity <= 0.7 ? diversity : 0,
+    };
+  }
+
+  let chosen = null;
+
+  function set(changes) {
+    chosen = { ...chosen, ...changes };
+    address.change({
+      example: chosen.example, seen: chosen.example ? chosen.seen : null,
+      session: chosen.example ? null : chosen.clicks.map((number) => network.ids[number]).join(","),
+      diversity: chosen.diversity || null,
+    });
+    showExplorer();
+  }
+
+  const session = () => (chosen.example ? explorer.sessions[chosen.example - 1].slice(0, chosen.seen) : chosen.clicks);
+  // What the visitor clicked after that.
+  const nextClick = () => (chosen.example ? explorer.sessions[chosen.example - 1][chosen.seen] : null);
+
+  const search = make("input", { type: "search", id: "click-search", autocomplete: "off", placeholder: "e.g. 1203", oninput: find });
+  const hits = make("ul", { class: "hits" });
+
+  function find() {
+    const text = search.value.trim();
+    const matches = text
+      ? Array.from(network.ids.keys()).filter((number) => String(network.ids[number]).includes(text))
+        .sort((one, other) => String(network.ids[one]).indexOf(text) - String(network.ids[other]).indexOf(text)).slice(0, 8)
+      : [];
+    hits.replaceChildren(...matches.map((number) => make("li", {}, make(
+      "button", { type: "button", onclick: () => click(number) }, `${nameItem(network.ids[number])} · ${categoryOf(number)}`,
+    ))));
+    if (text && !matches.length) hits.replaceChildren(make("li", {}, "The network knows no product of this number."));
+  }
+
+  function click(number) {
+    search.value = "";
+    hits.replaceChildren();
+    set({ clicks: [...session(), number].slice(-MOST_CLICKS), example: null, seen: null });
+  }
+
+  function takeExample(step) {
+    const count = explorer.sessions.length;
+    const number = (((chosen.example || 0) - 1 + step + count) % count) + 1;
+    set({ example: number, seen: Math.min(2, explorer.sessions[number - 1].length - 1), clicks: [] });
+  }
+
+  const button = (text, onclick, more = {}) => make("button", { type: "button", onclick, ...more }, text);
+  const clicks = make("ol", { class: "clicks", "aria-label": "Clicks of the session, the oldest first" });
+  const said = make("p", { class: "status", role: "status" });
+  const back = button("One click back", () => set({ seen: chosen.seen - 1 }));
+  const forward = button("Follow one click", () => set({ seen: chosen.seen + 1 }));
+  const slider = make("input", {
+    type: "range", id: "diversity", min: 0, max: 0.7, step: 0.1, oninput: () => set({ diversity: Number(slider.value) }),
+  });
+  const sliderText = make("output", { for: "diversity" });
+  const builder = make(
+    "section", { class: "filters builder", "aria-label": "The session" },
+    make("div", { class: "fields" },
+      make("div", { class: "field finder" }, make("label", { for: "click-search" }, "Add a product by its number"), search, hits),
+      make("div", { class: "field" }, make("label", { for: "diversity" }, "Diversity ", sliderText), slider),
+    ),
+    make("div", { class: "fields" },
+      button("Previous real session", () => takeExample(-1)), button("Next real session", () => takeExample(1)),
+      back, forward, button("Empty", () => set({ clicks: [], example: null, seen: null }), { class: "quiet" }),
+    ),
+    clicks, said,
+  );
+
+  // ---------------------------------------------------------------- the lists
+
+  const productColumn = {
+    name: "Product", isText: true, value: (row) => nameItem(network ? network.ids[row.number] : ""), show: (_, row) => showProduct(row),
+  };
+
+  function showProduct(row) {
+    const cell = make("span", {}, linkItem(row.number));
+    if (row.isNext) cell.append(make("strong", { class: "hit" }, "clicked next"));
+    else cell.append(button("+", () => click(row.number), { class: "quiet add", "aria-label": `Add ${nameItem(network.ids[row.number])} to the session`, title: "Add to the session" }));
+    return cell;
+  }
+
+  const networkPanel = tablePanel({
+    title: "GRU4Rec", name: "network", isWide: true, limit: LIST,
+    how: [
+      "The ", term("gru4rec", "network"), " runs in this page. The confidence is the chance that the product is clicked next, ",
+      "calibrated on sessions that the network had not seen. “Near” names the product of the session that is most alike, by the ",
+      term("cosine", "cosine"), " of their ", term("embedding", "embeddings"), ".",
+    ],
+    columns: [
+      { name: "Place", value: (row) => row.place }, productColumn,
+      { name: "Category", isText: true, value: (row) => categoryOf(row.number) },
+      { name: "Confidence", value: (row) => row.confidence, show: (share) => format.percent(share), share: (row) => row.confidence / row.largest },
+      { name: "Near", isText: true, value: (row) => `${nameItem(network.ids[row.near])} (${format.number(row.likeness, 2)})` },
+    ],
+    empty: "The session is empty.",
+  });
+  const nearPanel = tablePanel({
+    title: "Viewed next", name: "neighbours", limit: 12,
+    how: ["What other visitors viewed after the last product of the session: no network, only ", term("co-occurrence", "counting"), "."],
+    columns: [
+      { name: "Place", value: (row) => row.place }, productColumn,
+      { name: "Weight", value: (row) => row.weight, show: (weight) => format.number(weight, 2), share: (row) => row.weight / row.largest },
+    ],
+    empty: "Nobody went on from this product to another one in training.",
+  });
+  const popularPanel = tablePanel({
+    title: "Popular", name: "popular", limit: 12,
+    how: ["The most clicked products, the same for everybody: the ", term("popularity", "popularity rule"), "."],
+    columns: [{ name: "Place", value: (row) => row.place }, productColumn],
+  });
+
+  function rank(rows) {
+    const next = nextClick();
+    return rows.map((row, at) => ({ ...row, place: at + 1, isNext: row.number === next }));
+  }
+
+  function showExplorer() {
+    const seen = session();
+    clicks.replaceChildren(...seen.map((number, at) => make("li", {}, button(
+      `${nameItem(network.ids[number])} ×`,
+      () => set({ clicks: seen.filter((_, other) => other !== at), example: null, seen: null }),
+      { "aria-label": `${nameItem(network.ids[number])}: remove click ${at + 1}` },
+    ))));
+    back.disabled = !chosen.example || chosen.seen < 2;
+    forward.disabled = !chosen.example || chosen.seen > explorer.sessions[chosen.example - 1].length - 2;
+    slider.value = chosen.diversity;
+    sliderText.textContent = chosen.diversity ? format.number(chosen.diversity, 1) : "off";
+    const begun = performance.now();
+    const list = seen.length ? network.recommend(seen, LIST, chosen.diversity) : [];
+    place.dataset.milliseconds = (performance.now() - begun).toFixed(1);
+    const largest = Math.max(...list.map((row) => row.confidence), 0);
+    const near = seen.length ? smartrocket.nearTo(explorer, seen[seen.length - 1]) : [];
+    networkPanel.show(rank(list.map((row) => ({ ...row, largest }))));
+    nearPanel.show(rank(near.map(([number, weight]) => ({ number, weight, largest: near[0][1] }))));
+    popularPanel.show(rank(explorer.popular.slice(0, 12).map((number) => ({ number }))));
+    said.textContent = describe(seen, list, near);
+  }
+
+  function describe(seen, list, near) {
+    if (!seen.length) return "Add products, or take a real session from the test: what its visitor did next is shown beside what would have been suggested.";
+    if (!chosen.example) return `${format.plural(seen.length, "click")}; the ${LIST} most likely next products are below.`;
+    const next = nextClick();
+    const all = explorer.sessions[chosen.example - 1];
+    const tell = (name, numbers) => {
+      const at = numbers.indexOf(next);
+      return at < 0 ? `${name} did not list it` : `${name} had it at place ${at + 1}`;
+    };
+    return `Real session ${chosen.example} of ${explorer.sessions.length}, after ${chosen.seen} of ${all.length} clicks. `
+      + `The visitor went on to ${nameItem(network.ids[next])}: ${format.joined([
+        tell("GRU4Rec", list.map((row) => row.number)),
+        tell("“viewed next”", near.map(([number]) => number)),
+        tell("popularity", explorer.popular.slice(0, 12)),
+      ])}.`;
+  }
+
+  // ---------------------------------------------------------------- journeys
+
+  const ENDS = { start: "Start", end: "End" };
+  const lengthsPanel = panel({
+    title: "How long sessions are", name: "lengths", height: 290,
+    how: ["Events of a ", term("session", "session"), "; the last bar takes all longer ones. The scale is logarithmic."],
+    columns: [
+      { name: "Events", isText: true, value: (row) => row.label }, { name: "Sessions", value: (row) => row.count },
+      { name: "Share", value: (row) => row.share, show: (share) => format.percent(share, 2) },
+    ],
+    limit: 20,
+  });
+  const eventsPanel = panel({
+    title: "From event to event", name: "events", height: 330,
+    how: ["What follows what within a session; the wider a band, the more often. ", term("transition", "Transitions"), " to the same kind are left out of the picture, not of the table."],
+    columns: [
+      { name: "From", isText: true, value: (row) => row.from }, { name: "To", isText: true, value: (row) => row.to },
+      { name: "Times", value: (row) => row.count }, { name: "Of all from there", value: (row) => row.share, show: (share) => format.percent(share) },
+    ],
+    limit: 20,
+  });
+  const categoriesPanel = panel({
+    title: "From category to category", name: "moves", height: 400, isWide: true,
+    how: ["Steps from one product to another one of a different category, the most frequent ones; left where visitors come from, right where they go."],
+    columns: [
+      { name: "From", isText: true, value: (row) => row.from }, { name: "To", isText: true, value: (row) => row.to },
+      { name: "Steps", value: (row) => row.count },
+    ],
+    limit: 12,
+  });
+
+  function showJourneys() {
+    const total = sum(journeys.lengths);
+    const rows = journeys.lengths.map((count, at) => ({
+      label: at + 1 < journeys.lengths.length ? String(at + 1) : `${at + 1} or more`, count, share: total ? count / total : NaN,
+    }));
+    lengthsPanel.show({
+      empty: total ? null : "There are no sessions.",
+      summary: `${format.plural(total, "session")}; ${format.percent(rows[0].share)} of them are a single event.`,
+      rows,
+      draw: () => ({
+        traces: [{ type: "bar", x: rows.map((row) => row.label), y: rows.map((row) => row.count || null), marker: { color: colours().view }, hovertemplate: "%{x}: %{y:,}<extra></extra>" }],
+        layout: { bargap: 0.15, hovermode: "closest", xaxis: { type: "category", showgrid: false, title: { text: "Events" } }, yaxis: { type: "log", rangemode: "normal", title: { text: "Sessions" }, dtick: 1, tickformat: ",~s" } },
+      }),
+    });
+    const name = (kind) => ENDS[kind] || nameKind(kind);
+    const from = {};
+    journeys.events.forEach(([source, , count]) => { from[source] = (from[source] || 0) + count; });
+    const steps = journeys.events.map(([source, target, count]) => ({ source, target, from: name(source), to: name(target), count, share: count / from[source] }));
+    const common = [...steps].filter((step) => step.target !== "end" && step.source !== "start").sort((one, other) => other.count - one.count)[0];
+    eventsPanel.show({
+      empty: steps.length ? null : "There are no sessions.",
+      summary: common ? `The most common step is from ${common.from.toLowerCase()} to ${common.to.toLowerCase()} (${format.number(common.count)} times).` : "Every session is a single event.",
+      rows: [...steps].sort((one, other) => other.count - one.count),
+      draw() {
+        const shown = colours();
+        const paints = Object.fromEntries(log.kinds.map((kind) => [nameKind(kind), shown[kind]]));
+        return drawSteps(steps.filter((step) => step.source !== step.target), { Start: shown.muted, End: shown.muted, ...paints });
+      },
+    });
+    const moves = journeys.categories.map(([source, target, count]) => ({ source, target, from: log.tree.label(source), to: log.tree.label(target), count }));
+    const changes = moves.filter((move) => move.source !== move.target && move.source && move.target);
+    const all = sum(moves.map((move) => move.count));
+    const same = sum(moves.filter((move) => move.source === move.target).map((move) => move.count));
+    categoriesPanel.show({
+      empty: changes.length ? null : "No session goes from one known category to another.",
+      summary: all ? `${format.percent(same / all)} of the steps to another product stay in the same category.` : "",
+      rows: moves,
+      draw: () => drawSteps(changes.slice(0, 24)),
+    });
+  }
+
+  // A flow from the left to the right; a kind of event that leads back to an earlier one stands on both sides.
+  function drawSteps(steps, paints = {}) {
+    const { series, ink, grid } = colours();
+    const sources = [...new Set(steps.map((step) => step.from))];
+    const targets = [...new Set(steps.map((step) => step.to))];
+    const paint = (label) => paints[label] || series[[...new Set([...sources, ...targets])].indexOf(label) % series.length];
+    const fade = (colour) => `${colour}66`;
+    return {
+      traces: [{
+        type: "sankey", arrangement: "snap", textfont: { color: ink },
+        node: {
+          label: [...sources, ...targets], color: [...sources, ...targets].map(paint), pad: 12, thickness: 14, line: { color: grid, width: 0 },
+          hovertemplate: "%{label}: %{value:,}<extra></extra>",
+        },
+        link: {
+          source: steps.map((step) => sources.indexOf(step.from)), target: steps.map((step) => sources.length + targets.indexOf(step.to)),
+          value: steps.map((step) => step.count), color: steps.map((step) => fade(paint(step.from))),
+          hovertemplate: "%{source.label} to %{target.label}: %{value:,}<extra></extra>",
+        },
+      }],
+      layout: { hovermode: "closest", margin: { l: 4, r: 4, t: 8, b: 8 } },
+    };
+  }
+
+  // ---------------------------------------------------------------- the page
+
+  place.replaceChildren(
+    make("h2", {}, "Session explorer"),
+    ...(canExplore
+      ? [builder, make("div", { class: "panels spaced" }, networkPanel.element, nearPanel.element, popularPanel.element)]
+      : [make("p", {}, "This build has no network: its log holds too few sessions to learn from.")]),
+    ...(journeys ? [make("h2", {}, "Journeys"), make("div", { class: "panels" }, lengthsPanel.element, eventsPanel.element, categoriesPanel.element)] : []),
+  );
+  if (canExplore) {
+    chosen = read(address.read());
+    // Something to look at first: a real session with a few clicks to follow.
+    const first = explorer.sessions.findIndex((clicks) => clicks.length >= 4);
+    if (!session().length && first >= 0 && !location.hash) chosen = read({ example: first + 1, seen: 2 });
+    address.onTravel((state) => {
+      chosen = read(state);
+      showExplorer();
+    });
+    showExplorer();
+  }
+  if (journeys) showJourneys();
+});

@@ -1,0 +1,146 @@
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import official_runner
+import official_sequences
+import recommenders
+from smartrocket.errors import InputError
+from smartrocket.gru4rec import Settings
+from smartrocket.neighbours import simple_models
+
+REAL = Path(__file__).parents[2] / "shared" / "data" / "retailrocket_view_sequences.txt"
+KEYS = {
+    "model",
+    *(f"recall@{length}" for length in (1, 5, 10, 20)),
+    "mrr@20",
+    "ndcg@20",
+    "train_seconds",
+    "events_per_second",
+    "sessions_per_second",
+}
+
+
+def write_clicks(path: Path, sessions: dict[int, list[int]], start: int = 0) -> Path:
+    rows = [
+        (session, item, start + 3600 * session + place)
+        for session, items in sessions.items()
+        for place, item in enumerate(items)
+    ]
+    pd.DataFrame(rows, columns=["SessionId", "ItemId", "Time"]).to_csv(path, sep="\t", index=False)
+    return path
+
+
+@pytest.fixture
+def files(tmp_path):
+    generator = np.random.default_rng(0)
+    ring = {number: list((generator.integers(12) + np.arange(4)) % 12 + 100) for number in range(60)}
+    train = write_clicks(tmp_path / "train.tsv", ring)
+    test = write_clicks(tmp_path / "test.tsv", {90: [100, 101, 999, 102], 91: [105, 106], 92: [999, 100]})
+    return train, test
+
+
+def test_unknown_items_leave_the_test(files):
+    train, asked, item_count = recommenders.read_both(*files)
+    assert (len(train), item_count) == (60, 12)
+    assert asked.targets.tolist() == [1, 2, 6]
+    assert asked.prefixes.items.tolist() == [0, 0, 1, 5]
+
+
+def test_clicks_are_ordered_by_time_within_a_session(tmp_path):
+    rows = pd.DataFrame({"SessionId": [2, 1, 2], "ItemId": [5, 6, 7], "Time": [30_000, 5_000, 10_000]})
+    rows.to_csv(tmp_path / "t.tsv", sep="\t", index=False)
+    clicks = recommenders.read_clicks(tmp_path / "t.tsv")
+    assert clicks.itemid.tolist() == [6, 7, 5]
+    assert clicks.timestamp.iloc[0] == pd.Timestamp(5_000, unit="s")
+    rows.assign(Time=rows.Time + 1_430_611_200_000).to_csv(tmp_path / "t.tsv", sep="\t", index=False)
+    assert recommenders.read_clicks(tmp_path / "t.tsv").timestamp.iloc[0].year == 2015
+
+
+def test_a_missing_column_is_named(tmp_path):
+    (tmp_path / "t.tsv").write_text("SessionId\tItemId\n1\t2\n")
+    with pytest.raises(InputError, match="no column Time"):
+        recommenders.read_clicks(tmp_path / "t.tsv")
+
+
+def test_every_model_prints_a_line_twice_the_same(files):
+    settings = Settings(units=8, epochs=2, batch_clicks=32, negatives=12)
+
+    def run() -> list[dict]:
+        return list(recommenders.run_models(recommenders.Bench(*recommenders.read_both(*files)), settings, 0.5, 7, 1))
+
+    first, second = run(), run()
+    assert {line["model"] for line in first} == {*simple_models(7), "GRU4Rec", recommenders.BLEND}
+    for line, again in zip(first, second, strict=True):
+        assert set(line) >= KEYS
+        assert {key: line[key] for key in KEYS if "@" in key} == {key: again[key] for key in KEYS if "@" in key}
+        assert json.loads(json.dumps(line)) == line
+    scores = {line["model"]: line["recall@1"] for line in first}
+    assert scores["sequential rules"] == 1
+    assert scores["popularity"] < 1
+
+
+OUTPUT = """
+print("Epoch1 --> loss: 0.48 (24.57s) [284.68 mb/s | 6000 e/s]")
+print("Epoch2 --> loss: 0.38 (21.87s) [319.82 mb/s | 6400 e/s]")
+print("Total training time: 226.73s")
+print("Recall@1: 0.125334 MRR@1: 0.125334", *sys.argv[1:], sep="\\n")
+print("Recall@5: 0.322738 MRR@5: 0.196280\\nRecall@10: 0.421153 MRR@10: 0.209505")
+print("Recall@20: 0.519616 MRR@20: 0.216372")
+"""
+
+
+def test_the_official_code_is_run_beside(files, tmp_path):
+    (tmp_path / "helper.py").write_text("import sys\n")
+    (tmp_path / "run.py").write_text(f"import joblib\nfrom helper import sys\n{OUTPUT}")
+    line = recommenders.run_official(tmp_path, *files, recommenders.OFFICIAL_PARAMETERS)
+    assert set(line) == KEYS
+    assert line["recall@1"] == 0.12533
+    assert line["mrr@20"] == 0.21637
+    assert (line["train_seconds"], line["events_per_second"]) == (226.73, 6200)
+    assert not list(tmp_path.rglob("__pycache__"))
+
+
+def test_the_official_codes_arguments(files, tmp_path):
+    (tmp_path / "run.py").write_text("import sys\nsys.exit(' '.join(sys.argv[1:]))\n")
+    with pytest.raises(InputError, match="official code failed") as failure:
+        recommenders.run_official(tmp_path, *files, {"layers": 224, "constrained_embedding": True})
+    train, test = files
+    assert f"{train} -t {test} -m 1 5 10 20 -e conservative -d cpu" in str(failure.value)
+    assert str(failure.value).endswith("-ps layers=224,constrained_embedding=True")
+    with pytest.raises(InputError, match=r"no run\.py"):
+        recommenders.run_official(tmp_path / "elsewhere", *files, {})
+
+
+def test_double_precision_is_read_as_single():
+    make = official_runner.in_single_precision(torch.tensor)
+    assert make(np.ones(2)).dtype == torch.float32
+    assert make(np.ones(2, dtype=np.int64)).dtype == torch.int64
+    assert make([1.0], dtype=torch.float64).dtype == torch.float64
+
+
+def test_sessions_are_prepared_by_the_rules(tmp_path, monkeypatch, capsys):
+    lines = ["1 1 2 1"] * 60 + ["1 2", "3 1 2", "3 3"] * 3 + ["1 2", "1 9", "2 2 1"]
+    (tmp_path / "sessions.txt").write_text("\n".join(lines) + "\n")
+    monkeypatch.setattr(sys, "argv", ["official_sequences.py", str(tmp_path / "sessions.txt"), str(tmp_path)])
+    official_sequences.main()
+    counts = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    # 60 + 3 + 3 + 1 + 1 sessions are left, of which the last three (4 %) are the test.
+    assert [part["sessions"] for part in counts] == [65, 3]
+    train = recommenders.read_clicks(tmp_path / "train.tsv")
+    assert train[train.sessionid == 0].itemid.tolist() == [1, 2, 1]
+    assert set(train.itemid) == {1, 2}
+    test = recommenders.read_clicks(tmp_path / "test.tsv")
+    assert test.timestamp.min() > train.timestamp.max()
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the real sessions are not here")
+def test_the_real_sessions_give_the_published_counts():
+    clicks = official_sequences.clean_sessions(official_sequences.read_session_lines(REAL))
+    train, test = official_sequences.split_last_sessions(clicks)
+    assert (train.SessionId.nunique(), len(train), test.SessionId.nunique()) == (102_401, 511_734, 4_243)

@@ -1,0 +1,519 @@
+"""The dashboard as its reader uses it: in headless Chromium, over http and from the disk."""
+
+import csv
+import io
+import json
+import threading
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import quote
+
+import numpy as np
+import pandas as pd
+import pytest
+from playwright.sync_api import Page
+
+from dashboard_site import HOSTILE, PAGES, TREE, make_network, make_shop, make_tests, render_site, write_data
+from smartrocket.diversity import rerank, unit_vectors
+from smartrocket.model_export import read_network
+from smartrocket.ranking import next_clicks, top_items
+from smartrocket.workspace import Workspace
+from test_browser import IS_DARK, IS_LIGHT, TOLERANCE, start_chromium
+
+pytestmark = pytest.mark.browser
+ALL_DRAWN = """() => [...document.querySelectorAll('.panel:not(.is-empty) .plot:not(.js-plotly-plot)')]
+    .every((plot) => plot.offsetParent === null)"""
+READY = "#dashboard:not([aria-busy])"
+WIDTHS = {"http": [1280], "file": [390, 2560]}
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A file server that does not write a line for each request."""
+
+    def log_message(self, *words: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture(scope="module")
+def shop():
+    return make_shop()
+
+
+@pytest.fixture(scope="module")
+def workspace(shop, tmp_path_factory):
+    workspace = Workspace(tmp_path_factory.mktemp("build"))
+    write_data(shop, workspace)
+    return workspace
+
+
+@pytest.fixture(scope="module")
+def site(workspace, tmp_path_factory):
+    return render_site(tmp_path_factory.mktemp("project"), workspace)
+
+
+@pytest.fixture(scope="module")
+def address(site):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(site)))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with start_chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def page(browser) -> Page:
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, accept_downloads=True)
+    page = context.new_page()
+    page.set_default_timeout(15_000)
+    yield page
+    context.close()
+
+
+def visit(page: Page, site: Path, name: str, state: str = "") -> Page:
+    """Open a page of the dashboard from the disk and wait until it shows something."""
+    page.goto("about:blank")
+    page.goto(f"{(site / 'dashboard' / name).as_uri()}.html{state}")
+    page.wait_for_selector(READY)
+    return page
+
+
+def see_all(page: Page) -> None:
+    """Scroll through the page, so that every chart is drawn."""
+    page.wait_for_function("() => window.Plotly !== undefined")
+    height = page.evaluate("document.documentElement.scrollHeight")
+    for top in range(0, height, 600):
+        page.evaluate("(top) => scrollTo(0, top)", top)
+        page.wait_for_timeout(60)
+    page.wait_for_function(ALL_DRAWN)
+
+
+def read_cards(page: Page) -> dict[str, float | None]:
+    """Return the exact values of the cards."""
+    script = "(cards) => cards.map((card) => [card.dataset.card, card.querySelector('.value').dataset.value])"
+    found = page.locator(".card:visible").evaluate_all(script)
+    return {name: float(value) if value else None for name, value in found}
+
+
+def save(page: Page, label: str) -> bytes:
+    """Click the button of this name and return the file that it offers."""
+    with page.expect_download() as download:
+        page.get_by_role("button", name=label, exact=True).click()
+    return Path(download.value.path()).read_bytes()
+
+
+def read_csv(content: bytes) -> list[dict[str, str]]:
+    """Return the rows of a CSV file."""
+    return list(csv.DictReader(io.StringIO(content.decode("utf-8"))))
+
+
+# ---------------------------------------------------------------- every page
+
+
+@pytest.mark.parametrize("scheme", WIDTHS)
+def test_every_page_opens_cleanly_and_asks_no_other_host(browser, site, address, scheme):
+    base = address if scheme == "http" else site.as_uri()
+    wrong = []
+    for width in WIDTHS[scheme]:
+        context = browser.new_context(viewport={"width": width, "height": 900})
+        page = context.new_page()
+        page.on("console", lambda line: line.type == "error" and wrong.append(line.text))
+        page.on("pageerror", lambda error: wrong.append(str(error)))
+        page.on("request", lambda asked: asked.url.startswith((base, "data:", "blob:")) or wrong.append(asked.url))
+        for name in PAGES:
+            page.goto(f"{base}/dashboard/{name}.html")
+            page.wait_for_selector(READY)
+            see_all(page)
+            excess = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            if excess > TOLERANCE:
+                wrong.append(f"{name} at {width} scrolls sideways by {excess}")
+        context.close()
+    assert wrong == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_names_from_the_data_are_text(page, site, name):
+    visit(page, site, name, f"#model={quote(HOSTILE)}")
+    see_all(page)
+    for fold in page.locator("details").all():
+        fold.evaluate("(fold) => { fold.open = true; }")
+    assert page.evaluate("window.harmed") is None
+    assert page.locator("#dashboard img, #dashboard script").count() == 0
+    if name == "forecasting":
+        assert HOSTILE in page.locator("#dashboard select").first.inner_text()
+        assert HOSTILE in page.locator("[data-panel=models] table").inner_text()
+        assert "<img" in page.locator("[data-panel=models] .plot").text_content()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_without_javascript_there_is_something_to_read(browser, site, name):
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{(site / 'dashboard' / name).as_uri()}.html")
+    assert "JavaScript" in page.locator("noscript p").first.inner_text()
+    assert page.locator("noscript p", has_text="The part figure_").first.is_visible()
+    assert not page.locator("#dashboard").is_visible()
+    context.close()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_charts_and_controls_have_names(page, site, name):
+    visit(page, site, name)
+    for plot in page.locator(".plot:visible").all():
+        assert len(plot.get_attribute("aria-label")) > 20
+    unnamed = page.evaluate(
+        """() => [...document.querySelectorAll('#dashboard :is(button, input, select)')]
+            .filter((control) => control.offsetParent)
+            .filter((control) => !control.textContent.trim() && !control.ariaLabel && !control.labels?.length)
+            .map((control) => control.outerHTML)"""
+    )
+    assert unnamed == []
+    ids = page.evaluate("[...document.querySelectorAll('[id]')].map((element) => element.id)")
+    assert len(ids) == len(set(ids))
+
+
+def test_a_build_without_data_says_so(page, workspace, tmp_path):
+    empty = render_site(tmp_path / "project", Workspace(tmp_path / "empty"))
+    for name in PAGES:
+        visit(page, empty, name)
+        assert "is not there" in page.locator("#dashboard").inner_text()
+
+
+# ---------------------------------------------------------------- Business
+
+
+def expect_cards(shop, first: str, last: str, kinds: list[str], categories: list[int] | None) -> dict:
+    """Return what the cards must say, by queries to the engine."""
+    inside = "TRUE" if categories is None else f"category IN ({', '.join(map(str, categories))})"
+    listed = ", ".join(f"'{kind}'" for kind in kinds)
+    query = f"""
+        WITH history AS (
+            SELECT *, valid_from = min(valid_from) OVER (PARTITION BY itemid) AS is_first FROM item_categories
+        ), prices AS (
+            SELECT *, valid_from = min(valid_from) OVER (PARTITION BY itemid) AS is_first FROM item_prices
+        ), known AS (
+            SELECT events.*,
+              (SELECT arg_max(categoryid, valid_from) FROM history AS h WHERE h.itemid = events.itemid
+                 AND (h.valid_from <= events.timestamp OR h.is_first)) AS category,
+              (SELECT arg_max(price, valid_from) FROM prices AS p WHERE p.itemid = events.itemid
+                 AND (p.valid_from <= events.timestamp OR p.is_first)) AS price
+            FROM events
+        )
+        SELECT count(*) FILTER (event = 'view') AS views, count(*) FILTER (event = 'addtocart') AS carts,
+          count(*) FILTER (event = 'transaction') AS units, count(DISTINCT visitorid) AS visitors,
+          count(DISTINCT itemid) AS items, count(DISTINCT transactionid) AS orders,
+          coalesce(sum(price) FILTER (event = 'transaction'), 0) AS revenue,
+          count(DISTINCT visitorid) FILTER (event = 'transaction') / count(DISTINCT visitorid) AS conversion
+        FROM known
+        WHERE CAST(timestamp AS DATE) BETWEEN DATE '{first}' AND DATE '{last}' AND event IN ({listed}) AND {inside}
+    """
+    row = shop.connection.raw_sql(query).df().iloc[0].to_dict()
+    row["basket"] = row["revenue"] / row["orders"] if row["orders"] else None
+    if "transaction" not in kinds or len(kinds) == 1:
+        row["conversion"] = None
+    return row
+
+
+ALL = ["view", "addtocart", "removefromcart", "transaction"]
+
+
+@pytest.mark.parametrize(
+    ("state", "first", "last", "kinds", "categories"),
+    [
+        ("", "2024-02-12", "2024-03-10", ALL, None),
+        ("#from=2024-01-05&to=2024-01-11", "2024-01-05", "2024-01-11", ALL, None),
+        ("#from=2024-01-01&to=2024-03-10&category=1", "2024-01-01", "2024-03-10", ALL, [1, 10, 11, 110]),
+        ("#from=2024-01-20&to=2024-02-20&category=110", "2024-01-20", "2024-02-20", ALL, [110]),
+        ("#events=view,transaction&category=2", "2024-02-12", "2024-03-10", ["view", "transaction"], [2, 20]),
+        ("#events=addtocart", "2024-02-12", "2024-03-10", ["addtocart"], None),
+    ],
+)
+def test_cards_say_what_a_query_says(page, site, shop, state, first, last, kinds, categories):
+    cards = read_cards(visit(page, site, "business", state))
+    expected = expect_cards(shop, first, last, kinds, categories)
+    assert set(cards) == set(expected)
+    for name, value in expected.items():
+        assert cards[name] == (None if value is None else pytest.approx(value)), name
+
+
+def test_filters_change_the_cards_and_the_address_and_come_back(page, site, shop):
+    visit(page, site, "business")
+    usual = read_cards(page)
+    page.get_by_role("button", name="All days").click()
+    page.get_by_label("Category", exact=True).select_option(label="Category 1")
+    page.get_by_label("Within").select_option(label="Category 11")
+    page.locator(".chips").get_by_role("button", name="Removals from cart").click()
+    chosen = read_cards(page)
+    kinds = ["view", "addtocart", "transaction"]
+    expected = expect_cards(shop, "2024-01-01", "2024-03-10", kinds, [11, 110])
+    assert chosen["views"] == expected["views"] != usual["views"]
+    assert "Category 1 › Category 11" in page.locator(".status").inner_text()
+    page.reload()
+    page.wait_for_selector(READY)
+    assert read_cards(page) == chosen
+    page.get_by_role("button", name="Reset").click()
+    assert read_cards(page) == usual
+    assert "#" not in page.url
+
+
+def test_cards_compare_with_the_days_before(page, site, shop):
+    visit(page, site, "business", "#from=2024-02-01&to=2024-02-14")
+    now, before = (
+        expect_cards(shop, *days, ALL, None)["views"]
+        for days in (("2024-02-01", "2024-02-14"), ("2024-01-18", "2024-01-31"))
+    )
+    shown = page.locator("[data-card=views] .change").inner_text().replace("\u00a0", " ")
+    assert f"{abs(now / before - 1):.1%}".replace("%", " %") in shown
+    assert ("up" if now > before else "down") in page.locator("[data-card=views] .change").text_content()
+
+
+def test_tables_are_exported_whole(page, site, shop):
+    visit(page, site, "business", "#from=2024-01-05&to=2024-02-05")
+    rows = read_csv(save(page, "Day by day: save as CSV"))
+    assert [row["Day"] for row in rows] == [f"{day:%Y-%m-%d}" for day in pd.date_range("2024-01-05", "2024-02-05")]
+    expected = expect_cards(shop, "2024-01-05", "2024-02-05", ALL, None)
+    assert sum(int(row["Views"]) for row in rows) == expected["views"]
+    assert sum(float(row["Revenue"]) for row in rows) == pytest.approx(expected["revenue"])
+
+
+def test_what_is_exported_cannot_run_in_a_spreadsheet(page, site):
+    visit(page, site, "business")
+    text = page.evaluate(
+        """smartrocket.writeCsv([{name: 'a', value: (row) => row}], ['=1+1', 'x"y', 'one,two', -3, 'line\\nbreak'])"""
+    )
+    assert [row["a"] for row in read_csv(text.encode())] == ["'=1+1", 'x"y', "one,two", "-3", "line\nbreak"]
+
+
+def test_a_chart_is_saved_as_a_picture(page, site):
+    visit(page, site, "business")
+    see_all(page)
+    assert save(page, "From a view to a sale: save as PNG").startswith(b"\x89PNG")
+
+
+def test_an_empty_choice_says_so(page, site):
+    visit(page, site, "business", "#category=3")
+    assert read_cards(page)["units"] == 0
+    text = page.locator("[data-panel=days] .summary").inner_text()
+    assert text == "Nothing of this happened in the chosen days."
+    assert page.locator("[data-panel=days].is-empty").count() == 1
+
+
+def test_an_address_with_nonsense_shows_the_usual_days(page, site):
+    usual = read_cards(visit(page, site, "business"))
+    assert read_cards(visit(page, site, "business", "#from=x&to=9999&category=abc&events=nothing")) == usual
+
+
+def test_everything_can_be_done_by_keyboard(page, site):
+    visit(page, site, "business")
+    before = read_cards(page)
+    button = page.get_by_role("button", name="7 days", exact=True)
+    button.focus()
+    assert button.evaluate("(button) => getComputedStyle(button).outlineStyle") == "solid"
+    page.keyboard.press("Enter")
+    assert read_cards(page)["views"] < before["views"]
+    chip = page.get_by_role("button", name="Views", exact=True).first
+    chip.focus()
+    page.keyboard.press("Space")
+    assert chip.get_attribute("aria-pressed") == "false"
+    assert read_cards(page)["views"] == 0
+
+
+def test_charts_follow_the_theme(browser, site):
+    context = browser.new_context(color_scheme="light", viewport={"width": 1280, "height": 1600})
+    page = context.new_page()
+    visit(page, site, "business")
+    see_all(page)
+    ink = "() => getComputedStyle(document.querySelector('.plot .xtick text, .plot .ytick text')).fill"
+    page.wait_for_function(IS_LIGHT)
+    light = page.evaluate(ink)
+    page.locator(".quarto-color-scheme-toggle:visible").first.click()
+    page.wait_for_function(IS_DARK)
+    page.wait_for_function(f"(light) => ({ink})() !== light", arg=light)
+    context.close()
+
+
+# ---------------------------------------------------------------- Products and categories
+
+
+def test_a_product_is_found_and_shows_its_history(page, site, shop):
+    counts = shop.events.groupby("itemid").size()
+    item = int(counts.idxmax())
+    visit(page, site, "products", "#from=2024-01-01&to=2024-03-10")
+    page.get_by_role("searchbox", name="Find a product").fill(str(item))
+    page.locator("[data-panel=search] a", has_text=f"Product {item}").click()
+    page.wait_for_selector("[data-card=price]")
+    own = shop.events[shop.events["itemid"] == item]
+    cards = read_cards(page)
+    assert cards["views"] == (own["event"] == "view").sum()
+    assert cards["units"] == (own["event"] == "transaction").sum()
+    page.wait_for_selector("[data-panel=related] tbody a")
+    related = shop.connection.table("related").to_pandas()
+    expected = related[related["itemid"] == item].sort_values("rank")["relateditemid"].head(12)
+    shown = page.locator("[data-panel=related] tbody th").all_inner_texts()
+    assert shown == [f"Product {number}" for number in expected]
+    rows = read_csv(save(page, "History: save as CSV"))
+    assert sum(int(row["Views"]) for row in rows) == cards["views"]
+    page.go_back()
+    assert page.locator("h2:visible").first.inner_text() == "The whole shop"
+
+
+def test_a_category_shows_its_share_and_products(page, site, shop):
+    visit(page, site, "products", "#from=2024-01-01&to=2024-03-10&category=1")
+    expected = expect_cards(shop, "2024-01-01", "2024-03-10", ALL, [1, 10, 11, 110])
+    whole = expect_cards(shop, "2024-01-01", "2024-03-10", ALL, None)
+    cards = read_cards(page)
+    assert cards["units"] == expected["units"]
+    assert cards["share"] == pytest.approx(expected["units"] / whole["units"])
+    assert cards["items"] == expected["items"]
+    assert page.locator("h2:visible").first.inner_text() == "Category 1"
+    parts = page.locator("[data-panel=subcategories] tbody th").all_inner_texts()
+    assert set(parts) == {f"Category {number}" for number in TREE[TREE["parentid"] == 1]["categoryid"]}
+
+
+def test_a_heading_sorts_its_table(page, site):
+    visit(page, site, "products")
+    table = page.locator("[data-panel=products]")
+    for _ in range(2):
+        table.get_by_role("button", name="Views", exact=True).click()
+    views = [int(text) for text in table.locator("tbody tr td:nth-child(4)").all_inner_texts()]
+    assert views == sorted(views)
+    assert table.locator("th[aria-sort=ascending]").inner_text() == "Views"
+
+
+# ---------------------------------------------------------------- Forecasting
+
+
+def test_forecasts_and_tests_are_those_of_the_tables(page, site, shop):
+    tests, _, demand = make_tests(shop)
+    item = int(tests.groupby("series")["actual"].sum().idxmax())
+    visit(page, site, "forecasting", f"#level=item&id={item}&model={quote(HOSTILE)}")
+    page.locator("[data-panel=forecast] summary").click()
+    rows = read_csv(save(page, "Sold, tested and expected: save as CSV"))
+    own = tests[tests["series"] == item]
+    tested = [float(row["Forecast"]) for row in rows if row["Sold"] and row["Forecast"]]
+    assert tested == pytest.approx(own[HOSTILE].tolist(), abs=1e-4)
+    assert [float(row["Sold"]) for row in rows if row["Sold"] and row["Forecast"]] == own["actual"].tolist()
+    place = list(demand.items).index(item)
+    coming = [row for row in rows if not row["Sold"]]
+    assert float(coming[0]["Forecast"]) == pytest.approx(np.linspace(0.1, 2, len(demand.items))[place], abs=1e-4)
+    assert (coming[0]["Low 95 %"], coming[0]["High 95 %"]) == ("0", "4")
+    assert "Confidence: high" in page.locator("[data-panel=forecast] .summary").inner_text()
+
+
+def test_models_are_compared_at_the_chosen_level(page, site):
+    visit(page, site, "forecasting")
+    page.get_by_role("button", name="Products", exact=True).click()
+    page.get_by_label("Measure").select_option("bias")
+    assert "level=item" in page.url
+    assert "metric=bias" in page.url
+    rows = read_csv(save(page, "Models compared: save as CSV"))
+    assert [row["Model"] for row in rows] == [HOSTILE, "zero"]
+    page.get_by_role("button", name="Categories", exact=True).click()
+    assert "not taken at this level" in page.locator("[data-panel=models] .summary").inner_text()
+    assert page.get_by_label("Category (number)").input_value() == "10"
+
+
+# ---------------------------------------------------------------- Recommendations
+
+
+def ask(page: Page, sessions: list[list[int]], diversity: float = 0) -> list[list[int]]:
+    """Return the lists of numbers that the page's network gives after some sessions."""
+    script = """async ([sessions, diversity]) => {
+        const network = await smartrocket.openNetwork();
+        return sessions.map((session) => network.recommend(session, 20, diversity).map((row) => row.number));
+    }"""
+    return page.evaluate(script, [sessions, diversity])
+
+
+@pytest.fixture(scope="module")
+def asked(shop):
+    """The network in PyTorch, the clicks of 200 test sessions but the last, and the lists after them."""
+    items = np.sort(shop.events["itemid"].unique())
+    model, _, test = make_network(items)
+    clicks = next_clicks(test.take(np.arange(200)))
+    last = np.flatnonzero(np.diff(clicks.session, append=-1))
+    prefixes = clicks.prefixes.take(last)
+    sessions = [part.tolist() for part in np.split(prefixes.items, prefixes.offsets[1:-1])]
+    return model, prefixes, sessions
+
+
+def test_the_page_computes_what_the_exported_network_computes(page, site, workspace, asked):
+    network = read_network(workspace.path("models/explorer"))
+    _, _, sessions = asked
+    visit(page, site, "recommendations")
+    expected = [network.list_items(np.array(session)).tolist() for session in sessions]
+    assert ask(page, sessions) == expected
+    script = "async (session) => (await smartrocket.openNetwork()).recommend(session, 20)"
+    found = page.evaluate(script, sessions[0])
+    confidence = network.confide(np.array(sessions[0]), np.array(expected[0]))
+    assert [row["confidence"] for row in found] == pytest.approx(confidence.tolist(), rel=1e-4)
+
+
+def test_rounded_lists_are_nearly_those_of_pytorch(page, site, asked):
+    model, prefixes, sessions = asked
+    whole = top_items(model.score(prefixes))
+    lists = ask(visit(page, site, "recommendations"), sessions)
+    shared = [len(set(one) & set(other.tolist())) / len(one) for one, other in zip(lists, whole, strict=True)]
+    assert len(shared) == 200
+    assert np.mean(shared) >= 0.95
+
+
+def test_with_full_precision_the_lists_are_those_of_pytorch(page, site, asked):
+    model, prefixes, sessions = asked
+    weights = {name: value.weight.numpy().ravel().tolist() for name, value in model.parameters.items()}
+    visit(page, site, "recommendations")
+    page.evaluate(
+        """async (weights) => {
+            const value = await smartrocket.load("network");
+            for (const [name, numbers] of Object.entries(weights)) value[name] = Float32Array.from(numbers);
+            value.item_scales = null;
+        }""",
+        weights,
+    )
+    scores = model.score(prefixes)
+    for numbers, own, expected in zip(ask(page, sessions), scores, top_items(scores), strict=True):
+        # Two scores that differ by less than single precision tells may change places.
+        assert own[numbers] == pytest.approx(own[expected][: len(numbers)], abs=1e-6)
+        assert len(set(numbers) & set(expected.tolist())) >= len(numbers) - 1
+
+
+def test_diverse_lists_are_those_of_the_report(page, site, workspace, asked):
+    network = read_network(workspace.path("models/explorer"))
+    _, _, sessions = asked
+    sessions = sessions[:20]
+    scores = np.stack([network.score_items(np.array(session)) for session in sessions])
+    units = unit_vectors(network.arrays["items"])
+    expected = rerank(scores.astype(np.float32), units.astype(np.float32), 0.4)
+    found = ask(visit(page, site, "recommendations"), sessions, 0.4)
+    same = [
+        numbers[:10] == [n for n in own.tolist() if n != session[-1]][:10]
+        for numbers, own, session in zip(found, expected, sessions, strict=True)
+    ]
+    assert np.mean(same) >= 0.9
+
+
+def test_a_session_is_built_followed_and_kept_in_the_address(page, site, workspace, shop):
+    visit(page, site, "recommendations")
+    assert "went on to Product" in page.locator(".status").inner_text()
+    page.get_by_role("button", name="Empty").click()
+    assert page.locator("[data-panel=network] td.empty").inner_text() == "The session is empty."
+    item = int(shop.events["itemid"].max())
+    page.get_by_role("searchbox", name="Add a product").fill(str(item))
+    page.locator(".hits button").first.click()
+    assert f"session={item}" in page.url
+    rows = page.locator("[data-panel=network] tbody tr")
+    rows.first.get_by_role("button", name="Add").click()
+    assert page.locator(".clicks li").count() == 2
+    page.get_by_label("Diversity").fill("0.5")
+    state = page.locator("[data-panel=network] tbody").inner_text()
+    page.reload()
+    page.wait_for_selector(READY)
+    assert page.locator("[data-panel=network] tbody").inner_text() == state
+    page.get_by_role("button", name="Next real session").click()
+    example = json.loads(workspace.path("models/explorer/sessions.json").read_text())["sessions"][0]
+    assert f"after {min(2, len(example) - 1)} of {len(example)} clicks" in page.locator(".status").inner_text()
