@@ -170,7 +170,8 @@ def run_official(checkout: Path, train: Path, test: Path, parameters: dict) -> d
     command += ["-m", *map(str, LENGTHS), "-e", "conservative", "-d", "cpu", "-ps", given]
     finished = subprocess.run(command, capture_output=True, text=True, cwd=checkout)
     if finished.returncode:
-        raise InputError(f"the official code failed: {finished.stderr.strip().splitlines()[-1]}")
+        said = finished.stderr.strip().splitlines() or [f"exit status {finished.returncode}"]
+        raise InputError(f"the official code failed: {said[-1]}")
     return read_official(finished.stdout)
 
 

@@ -102,8 +102,8 @@ def test_each_day_is_scored_against_its_own_best_baseline():
             of_day = scores[(scores["day"] == skill.day) & (scores["metric"] == metric)].set_index("model")["value"]
             assert skill.rival == of_day[list(BASELINES)].astype(float).idxmin()
             assert skill.value == pytest.approx(1 - of_day[BASELINE] / of_day[skill.rival], rel=1e-4)
-    nothing = day_forecasts.score_days(shop.table, shop.demand, None, BASELINE, shop.days, BASELINES, 60, 0)
-    assert nothing.empty
+    for table, split in ((shop.table, None), (shop.table.iloc[:0], shop.split)):
+        assert day_forecasts.score_days(table, shop.demand, split, BASELINE, shop.days, BASELINES, 60, 0).empty
 
 
 def test_the_days_of_the_shop_cover_the_test_once():

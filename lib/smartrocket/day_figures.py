@@ -142,7 +142,7 @@ def show_bands(tested: pd.DataFrame, coming: pd.DataFrame, level: str, count: in
     np.atleast_1d(axes)[0].legend(loc="upper left", ncols=5, fontsize=8)
     parts = joined(
         [
-            f"{percent(tested['actual'].between(tested[f'low_{name}'], tested[f'high_{name}']).mean(), 0)} in the "
+            f"{percent(tested['actual'].between(tested[f'low_{name}'], tested[f'high_{name}']).mean(), 0)} lie in the "
             f"{name} % band"
             for name in BANDS.values()
         ]

@@ -151,7 +151,7 @@ def score_days(
     advantage, with a bootstrap interval, over `rival`, that day's best baseline. The smallest forecast of a day that
     the deviance is given is that of the horizon divided by its days.
     """
-    if split is None or model not in table:
+    if split is None or table.empty or model not in table:
         return pd.DataFrame(columns=DAY_SCORES)
     known = table["known"].to_numpy(dtype=bool)
     rows = table[known].reset_index(drop=True)

@@ -5,11 +5,12 @@ from typing import Any
 
 import lightgbm as lgb
 import pandas as pd
+from IPython.display import HTML
 
 from smartrocket.demand_ensemble import Mix
 from smartrocket.demand_scores import score_of
-from smartrocket.findings import Finding
 from smartrocket.forecasting import Chosen, Panel, Training, save_model
+from smartrocket.tables import table
 from smartrocket.wording import number, percent
 from smartrocket.workspace import Workspace
 
@@ -78,29 +79,34 @@ def describe_model(
     }
 
 
-def write_card(card: Mapping[str, Any]) -> str:
-    """Return the card as Markdown."""
+def list_card(card: Mapping[str, Any]) -> dict[str, str]:
+    """Return what the card says: heading -> text."""
     learned, mixed = card["learned_from"], card["mixed_with"]
-    parameters = ", ".join(f"`{name}` {_short(value)}" for name, value in card["parameters"].items())
-    lines = [
-        f"**{card['model']}** forecasts the {card['task']}.",
-        "",
-        f"- **Learned from** {number(learned['item_days'])} item-days with origins from {learned['first_origin']} to "
-        f"{learned['last_origin']}.",
-        f"- **Features** ({len(card['features'])}): {', '.join(f'`{name}`' for name in card['features'])}.",
-        f"- **Parameters**: {parameters}.",
-        f"- **Mixed with** the {mixed['baseline']}, the model's weight being {percent(mixed['weight_of_model'], 0)}.",
-        f"- **Files**: {', '.join(f'`{name}`' for name in card['files'])}.",
-        f"- **Scores** for single items in the test ({card['tested_on']}): {_write_scores(card['scores'])}.",
-        "- **Limits**:",
-        *(f"    - {limit}" for limit in card["limits"]),
-    ]
-    return "\n".join(lines) + "\n"
+    return {
+        "Model": card["model"],
+        "Forecasts": card["task"],
+        "Learned from": f"{number(learned['item_days'])} item-days with origins from {learned['first_origin']} to "
+        f"{learned['last_origin']}",
+        "Features": f"{len(card['features'])}: {', '.join(card['features'])}",
+        "Parameters": ", ".join(f"{name} {_short(value)}" for name, value in card["parameters"].items()),
+        "Mixed with": f"{mixed['baseline']}, the model's weight being {percent(mixed['weight_of_model'], 0)}",
+        "Files": ", ".join(card["files"]),
+        "Scores": f"for single items in the test, {card['tested_on']}: {_write_scores(card['scores'])}",
+        "Limits": " ".join(card["limits"]),
+    }
 
 
-def show_card(card: Mapping[str, Any] | None) -> Finding:
-    """Return the card as a finding, or that there is none."""
-    return Finding(write_card(card) if card else "No model was kept here.")
+def write_card(card: Mapping[str, Any]) -> str:
+    """Return the card as a page of Markdown."""
+    return "# Model card\n\n" + "\n".join(f"- **{name}**: {text}" for name, text in list_card(card).items()) + "\n"
+
+
+def show_card(card: Mapping[str, Any] | None) -> HTML:
+    """Return the card as HTML, or that there is none."""
+    if card is None:
+        return HTML('<p class="finding-absent">No model was kept here.</p>')
+    rows = pd.DataFrame(list_card(card).items(), columns=["what", "of this model"])
+    return table(rows, caption="The card of the model that makes the forecasts of the days to come.")
 
 
 def _write_scores(scores: Mapping[str, Mapping[str, float | None]]) -> str:
