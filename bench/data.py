@@ -20,7 +20,7 @@ BENCH = Path(__file__).parent
 ENGINES = {"smartrocket": BENCH / "library_stages.py", "pandas": BENCH / "pandas_stages.py"}
 RAW_FILES = ["events.csv", "item_properties_part1.csv", "item_properties_part2.csv", "category_tree.csv"]
 SMALLEST = 0.0001
-FIGURES = ("seconds", "cpu_seconds", "peak_megabytes")
+FIGURES = ("seconds", "process_seconds", "cpu_seconds", "peak_megabytes")
 
 
 def run_benchmark(folder: Path, scale: float, raw: Path | None) -> Iterator[dict]:
@@ -35,7 +35,10 @@ def run_benchmark(folder: Path, scale: float, raw: Path | None) -> Iterator[dict
     for stage in TABLES:
         for engine, script in ENGINES.items():
             run = measure(script, stage, str(folder))
-            lines.append({"stage": stage, "engine": engine, **run.describe(), "rows": json.loads(run.output)})
+            took = run.describe()
+            # What the stage says itself leaves out the start of Python and its imports.
+            took["process_seconds"] = took.pop("seconds")
+            lines.append({"stage": stage, "engine": engine, **json.loads(run.output), **took})
             yield lines[-1]
         check = measure(BENCH / "comparison.py", str(folder), stage, *ENGINES)
         difference = json.loads(check.output)
@@ -62,6 +65,8 @@ def sum_up(lines: list[dict], scale: float | None) -> dict:
         own = [line for line in lines if line["engine"] == engine]
         totals[engine] = {
             "seconds": round(sum(line["seconds"] for line in own), 2),
+            # A notebook is timed as a process only.
+            "process_seconds": round(sum(line.get("process_seconds", line["seconds"]) for line in own), 2),
             "cpu_seconds": round(sum(line["cpu_seconds"] for line in own), 2),
             "peak_megabytes": max(line["peak_megabytes"] for line in own),
         }

@@ -6,6 +6,7 @@ and a folder for each engine, laid out like a build.
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -44,13 +45,17 @@ def run(stage: Stage, build: Path, parameters: dict) -> None:
 def run_named(stages: dict[str, Stage], engine: str) -> None:
     """Run the stage that the command line names, in the run's folder that it names.
 
-    Prints the rows of the stage's tables as JSON.
+    Prints as JSON the rows of the stage's tables, and its seconds from the raw or earlier tables to its own, without
+    the start of Python and its imports.
     """
     # Here, since the process that measures imports this module, and must be small.
     from pyarrow import parquet
 
     name, folder = sys.argv[1], Path(sys.argv[2])
     build = folder / engine
-    run(stages[name], build, json.loads((folder / "parameters.json").read_text(encoding="utf-8")))
+    parameters = json.loads((folder / "parameters.json").read_text(encoding="utf-8"))
+    begun = time.perf_counter()
+    run(stages[name], build, parameters)
+    seconds = time.perf_counter() - begun
     rows = {Path(table).name: parquet.read_metadata(find_table(build, table)).num_rows for table in TABLES[name]}
-    print(json.dumps(rows))
+    print(json.dumps({"seconds": round(seconds, 2), "rows": rows}))

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -43,16 +44,35 @@ GROUP_ROWS = 100_000
 
 def write_batches(batches: pa.RecordBatchReader, path: Path) -> int:
     """Stream record batches to a Parquet file (zstd), atomically and in their order; returns the rows."""
-    rows, group, waiting = 0, [], 0
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, batches.schema, compression="zstd") as writer:
-        for batch in batches:
-            group.append(batch)
-            waiting += len(batch)
-            if waiting >= GROUP_ROWS:
-                writer.write_table(pa.Table.from_batches(group), waiting)
-                rows, group, waiting = rows + waiting, [], 0
-        writer.write_table(pa.Table.from_batches(group, batches.schema), waiting or None)
-    return rows + waiting
+    with (
+        replacing(path) as temporary,
+        pq.ParquetWriter(temporary, batches.schema, compression="zstd") as writer,
+        # Compressing a group takes about as long as making the next one, so the two happen at once.
+        ThreadPoolExecutor(max_workers=1) as beside,
+    ):
+        writing: Future | None = None
+        rows = 0
+        for group in gather_groups(batches):
+            if writing is not None:
+                writing.result()
+            writing = beside.submit(writer.write_table, group, max(len(group), 1))
+            rows += len(group)
+        if writing is not None:
+            writing.result()
+    return rows
+
+
+def gather_groups(batches: pa.RecordBatchReader) -> Iterator[pa.Table]:
+    """Gather record batches into tables of at least `GROUP_ROWS` rows; the last one may hold fewer."""
+    group, waiting = [], 0
+    for batch in batches:
+        group.append(batch)
+        waiting += len(batch)
+        if waiting >= GROUP_ROWS:
+            yield pa.Table.from_batches(group)
+            group, waiting = [], 0
+    if group:
+        yield pa.Table.from_batches(group)
 
 
 def write_parquet(expression: ibis.Table, path: Path) -> int:

@@ -15,7 +15,7 @@ from smartrocket.rawfiles import CATEGORIES, EVENTS, PROPERTIES, RawFiles, check
 from smartrocket.workspace import Workspace
 
 # Property values are long hashed texts; a line may hold a whole description.
-LONGEST_LINE = 16 * 1024 * 1024
+LONGEST_LINE = 4 * 1024 * 1024
 
 
 def read_table(
