@@ -125,6 +125,7 @@ def show_bands(tested: pd.DataFrame, coming: pd.DataFrame, level: str, count: in
     nothing; categories and the shop by day. Drawn are the `count` series with the highest forecasts.
     """
     by_week = level == "item"
+    weeks = tested[(tested["level"] == level) & (tested["day"] == 0) & (tested["series"] >= 0)]
     tested = tested[(tested["level"] == level) & ((tested["day"] == 0) == by_week) & (tested["series"] >= 0)]
     coming = coming[(coming["level"] == level) & ((coming["day"] == 0) == by_week)]
     if tested.empty:
@@ -140,22 +141,29 @@ def show_bands(tested: pd.DataFrame, coming: pd.DataFrame, level: str, count: in
         ax.set(ylabel="units", title=title, ylim=(0, None))
         date_axis(ax)
     np.atleast_1d(axes)[0].legend(loc="upper left", ncols=5, fontsize=8)
-    parts = joined(
-        [
-            f"{percent(tested['actual'].between(tested[f'low_{name}'], tested[f'high_{name}']).mean(), 0)} lie in the "
-            f"{name} % band"
-            for name in BANDS.values()
-        ]
-    )
+    inside = _count_inside(tested)
+    parts = joined([f"{percent(held, 0)} lie in the {BANDS[share]} % band" for share, held in inside.items()])
     what = {"item": "weeks of items", "category": "days of categories", "total": "days"}[level]
     reading = f"Of the {number(len(tested))} {what} in the test, {parts}."
+    if not by_week:
+        held = joined([f"{percent(share, 0)}" for share in _count_inside(weeks).values()])
+        reading += f" Of {plural(len(weeks), 'forecast')} of a whole horizon, {held} lie in theirs."
+    wider = all(held > share for share, held in inside.items())
+    why = " Units are whole numbers, so a band often holds more than it is named after." if wider else ""
     return Finding(
-        reading=f"{reading} Units are whole numbers, so a band often holds more than it is named after.",
+        reading=reading + why,
         figure=fig,
         caption="Forecasts (lines) with bands of 50, 80 and 95 %, and what was sold (dots), "
         f"{'by week' if by_week else 'by day'}; right of the dotted line lie the days to come.",
         alt=f"Forecast bands of {plural(len(largest), 'series', 'series')} with the units sold. {reading}",
     )
+
+
+def _count_inside(tested: pd.DataFrame) -> dict[float, float]:
+    return {
+        share: float(tested["actual"].between(tested[f"low_{name}"], tested[f"high_{name}"]).mean())
+        for share, name in BANDS.items()
+    }
 
 
 def _draw_bands(ax: Axes, rows: pd.DataFrame, by_week: bool) -> None:

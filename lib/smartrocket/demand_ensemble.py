@@ -18,8 +18,8 @@ LEAST_GAIN = 0.01
 class Mix:
     """A model's part (0 to 1) in a mix with a baseline, the `partner`, and what each part would have scored.
 
-    `curve` has a row a weight: weight, loss (1: the partner alone), error (the standard error of the gain over the
-    partner); `best` is the weight with the smallest loss.
+    `curve` has a row a weight: weight, loss (1: the partner alone), error (the standard error of its difference from
+    the smallest loss); `best` is the weight with the smallest loss.
     """
 
     model: str
@@ -53,11 +53,11 @@ def choose_mix(past: pd.DataFrame, model: str, baselines: Sequence[str]) -> Mix 
     """Choose the partner and the model's weight on forecasts made before the test, None where nothing was sold.
 
     `past` has series, actual, scale (of the RMSSE, missing where there is none) and the forecasts. The partner is the
-    baseline with the smallest loss. Of all weights the smallest one is taken whose gain over the partner is within one
-    standard error of the largest gain (the rule of Breiman et al. 1984: the simplest of what is about as good); a
-    model with which the loss falls by less than `LEAST_GAIN` gets no part. Losses weigh both scores alike, the Poisson
-    deviance and the scaled squared error, each as a share of the partner's; the standard error takes an item's weeks
-    as one observation.
+    baseline with the smallest loss. Of all weights the smallest one is taken whose loss is within one standard error of
+    the smallest loss, the error being that of their paired difference (after the rule of Breiman et al. 1984: the
+    simplest of what is about as good); a model with which the loss falls by less than `LEAST_GAIN` gets no part.
+    Losses weigh both scores alike, the Poisson deviance and the scaled squared error, each as a share of the partner's;
+    the standard error takes an item's weeks as one observation.
     """
     if past.empty or not past["actual"].sum():
         return None
@@ -71,8 +71,8 @@ def choose_mix(past: pd.DataFrame, model: str, baselines: Sequence[str]) -> Mix 
     each = np.array([(measure_losses(past, forecast) / unit).mean(axis=1) for forecast in forecasts])
     mean = each.mean(axis=1)
     best = int(mean.argmin())
-    errors = np.array([_standard_error(loss - each[0], past["series"]) for loss in each])
-    near = np.flatnonzero(mean <= mean[best] + errors[best])
+    errors = np.array([_standard_error(loss - each[best], past["series"]) for loss in each])
+    near = np.flatnonzero(mean <= mean[best] + errors)
     chosen = int(near[0]) if mean[best] <= 1 - LEAST_GAIN else 0
     curve = pd.DataFrame({"weight": WEIGHTS, "loss": mean, "error": errors})
     return Mix(model, partner, float(WEIGHTS[chosen]), float(WEIGHTS[best]), curve)

@@ -43,7 +43,9 @@ def show(finding: Finding, name: str, workspace: Workspace | None = None) -> Non
         element = figure_html(finding, name)
         display(HTML(element))
     else:
-        element = f'<p class="finding-absent">{html.escape(finding.reading)}</p>'
+        # The words of a reading are Markdown; emphasis is the only mark that a sentence alone uses.
+        words = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", html.escape(finding.reading))
+        element = f'<p class="finding-absent">{words}</p>'
     display(Markdown(finding.reading))
     if workspace is not None:
         write_text(workspace.figures / f"{name}.html", element + "\n")

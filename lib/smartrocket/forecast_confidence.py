@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from smartrocket.demand_distribution import Spread, expected_error, raise_mean, rank_coverage
+from smartrocket.demand_scores import Resampling, bound
 
 CLASSES = ("high", "medium", "low")
 
@@ -38,22 +39,29 @@ def fit_confidence(mean: np.ndarray, spread: Spread) -> Confidence:
     return Confidence(high, medium, spread)
 
 
-def measure_confidence(known: pd.DataFrame, model: str, confidence: Confidence, seed: int) -> pd.DataFrame:
+def measure_confidence(
+    known: pd.DataFrame, model: str, confidence: Confidence, seed: int, resamples: int
+) -> pd.DataFrame:
     """Return what each class is worth in a test: a row a class, "high" first, as far as it occurs.
 
     class, rows, units (sold), forecast (mean, units), expected (mean absolute error if the distribution is right)
     and error (that measured), both as shares of the units forecast, width (of the 80 % interval, mean in units),
-    inside (share of outcomes in it, by randomised ranks) and inside_plain.
+    inside (share of outcomes in it, by randomised ranks) and inside_plain; difference of the error from that of the
+    class before it, with low and high, its 95 % bootstrap interval (missing for the first class).
     """
     actual, mean = known["actual"].to_numpy(dtype=float), known[model].to_numpy(dtype=float)
     classes, ranks = confidence.classify(mean), confidence.spread.rank(actual, mean, seed)
     low, high = confidence.spread.interval(mean, 0.8)
     expected = expected_error(mean, confidence.spread.dispersion)
-    rows = []
+    rows, errors = [], []
+    draws = Resampling(known, resamples, seed) if len(known) else None
     for name in CLASSES:
         chosen = classes == name
         if chosen.any():
             forecast = mean[chosen].sum()
+            totals = [draws.totals(np.where(chosen, values, 0)) for values in (np.abs(actual - mean), mean)]
+            errors.append(totals[0] / np.maximum(totals[1], 1e-12))
+            further = bound(errors[-1] - errors[-2]) if len(errors) > 1 else {"value": None, "low": None, "high": None}
             rows.append(
                 {
                     "class": name,
@@ -65,6 +73,9 @@ def measure_confidence(known: pd.DataFrame, model: str, confidence: Confidence, 
                     "width": float((high - low)[chosen].mean()),
                     "inside": rank_coverage(ranks[chosen], 0.8),
                     "inside_plain": float(((actual >= low) & (actual <= high))[chosen].mean()),
+                    "difference": further["value"],
+                    "low": further["low"],
+                    "high": further["high"],
                 }
             )
     return pd.DataFrame(rows)

@@ -25,7 +25,7 @@ from smartrocket.findings import Finding
 from smartrocket.forecast_tables import RECONCILED
 from smartrocket.forecasting import DAY, Fold, Panel, Split, Training
 from smartrocket.tables import table
-from smartrocket.traffic_breaks import reach_into
+from smartrocket.traffic_breaks import FALL, RISE, reach_into
 from smartrocket.wording import joined, number, plural
 
 MODEL, SIMPLE, MARK = figures.PALETTE[0], figures.MUTED, figures.PALETTE[1]
@@ -72,6 +72,10 @@ LEADING = {
 FURTHER = ("mae", "rmse", "r2", "wmape", "mape_sold", "rmsse_by_series")
 FURTHER_SUMS = ("mae", "rmse", "r2", "mape_sold", "average_precision")
 DISTRIBUTIONS = DISTRIBUTION_METRICS
+
+
+LEAST_ROWS = 100
+"""A class with fewer rows is drawn, but nothing is said of it."""
 
 
 def percent(share: float, digits: int = 1) -> str:
@@ -210,7 +214,11 @@ def show_breaks(traffic: pd.Series, breaks: Sequence[pd.Timestamp], split: Split
             f"{len(split.test_origins)} forecast{'s' if reached == 1 else ''} days that such a break begins in."
         )
     else:
-        reading = "The shop's traffic shows no break: it never changed by a third from one week to the next and stayed."
+        reading = (
+            "The shop's traffic shows no break: on no two days in a row did it fall by more than "
+            f"{percent(1 - FALL, 0)} or rise by more than {percent(RISE - 1, 0)} against the same weekdays of the four "
+            "weeks before."
+        )
     return Finding(
         reading=reading,
         figure=fig,
@@ -359,7 +367,7 @@ def compare_models(scores: pd.DataFrame, models: Sequence[str], baselines: Seque
         return Finding(LEFT_OUT)
     place = np.arange(len(rows))
     fig, ax = figures.canvas(8, 0.9 + 0.27 * len(rows))
-    colours = [MODEL if name in models else figures.MUTED for name in rows["model"]]
+    colours = [figures.MUTED if name in baselines else MODEL for name in rows["model"]]
     ax.hlines(place, rows["low"], rows["high"], color=colours, linewidth=3, alpha=0.45)
     ax.scatter(rows["value"], place, color=colours, zorder=3)
     ax.set(
@@ -487,17 +495,25 @@ def show_calibration(known: pd.DataFrame, model: str, rival: str | None) -> Find
     ax.plot([0, highest], [0, highest], color=figures.INK, linewidth=1, linestyle=":")
     ax.set(xlabel="mean forecast, units", ylabel="mean sold, units", xlim=(0, None), ylim=(0, None))
     ax.legend()
-    top = calibration(known, model).iloc[-1]
+    means = calibration(known, model)
+    top, lower = means.iloc[-1], means.iloc[:-1].sum()
     return Finding(
         reading=f"The tenth of item-weeks with the highest forecasts was expected to sell {top['forecast']:.2f} "
-        f"units each and sold {top['actual']:.2f}. A forecast is **calibrated** where its dots lie on the dotted "
-        "line.",
+        f"units each and sold {top['actual']:.2f}; of the nine tenths below {_deviation(lower)} was forecast. A "
+        "forecast is **calibrated** where its dots lie on the dotted line.",
         figure=fig,
         caption="Calibration in the test weeks: item-weeks in ten groups of growing forecast, mean forecast "
         "against mean units sold.",
         alt=f"Calibration plot; in the top group {model} forecast {top['forecast']:.2f} and {top['actual']:.2f} "
         "were sold.",
     )
+
+
+def _deviation(means: pd.Series) -> str:
+    if not means["actual"]:
+        return "nothing was sold, and more"
+    share = means["forecast"] / means["actual"] - 1
+    return f"{percent(abs(share), 0)} {'more' if share >= 0 else 'less'} than was sold"
 
 
 def show_density(known: pd.DataFrame, model: str) -> Finding:
@@ -528,8 +544,9 @@ def show_density(known: pd.DataFrame, model: str) -> Finding:
     ax.legend(loc="upper left")
     high = forecast >= 1
     reading = (
-        f"Forecasts reach from {forecast.min():.2g} to {forecast.max():.2g} units. Whatever was forecast, single "
-        "outcomes scatter widely around it: a forecast is the mean of what happens to items like this one."
+        f"The forecasts of {model} reach from {forecast.min():.2g} to {forecast.max():.2g} units. Whatever was "
+        "forecast, single outcomes scatter widely around it: a forecast is the mean of what happens to items like "
+        "this one."
     )
     if high.any():
         nothing = percent((actual[high] == 0).mean(), 0)
@@ -583,7 +600,8 @@ def show_popularity(known: pd.DataFrame, demand: Demand, model: str, rival: str 
     )
     ax.legend()
     gains = 1 - means[model] / means[rival]
-    parts = [f'{percent(gains[name])} for "{name}"' for name in means.index]
+    enough = [name for name in means.index if grouped.size()[name] >= LEAST_ROWS]
+    parts = [f'{percent(gains[name])} for "{name}"' for name in enough] or ["not told, for want of rows"]
     return Finding(
         reading=f"The advantage of {model} over {rival} is {joined(parts)}. Items with no sale in the four weeks "
         f"before make up {percent(grouped.size().get('none', 0) / len(frame))} of the rows and "
@@ -594,8 +612,15 @@ def show_popularity(known: pd.DataFrame, demand: Demand, model: str, rival: str 
     )
 
 
-def show_total(demand: Demand, split: Split | None, total: pd.DataFrame, model: str, rival: str | None) -> Finding:
-    """Show the shop's units by week and the forecasts of the test weeks."""
+def show_total(
+    demand: Demand,
+    split: Split | None,
+    total: pd.DataFrame,
+    model: str,
+    rival: str | None,
+    past: pd.DataFrame | None = None,
+) -> Finding:
+    """Show the shop's units by week and the forecasts of the test weeks; `past` has those made before the test."""
     if split is None:
         return Finding(LEFT_OUT)
     daily = np.nansum(demand.units, axis=0)
@@ -621,9 +646,11 @@ def show_total(demand: Demand, split: Split | None, total: pd.DataFrame, model: 
         share = total[name].sum() / total["actual"].sum() - 1
         reading = (
             f"Over all test weeks {name} forecast {plural(round(total[name].sum()), 'unit')} and "
-            f"{number(total['actual'].sum())} were sold: {percent(abs(share))} too "
-            f"{'many' if share >= 0 else 'few'}."
+            f"{number(total['actual'].sum())} were sold: {_surplus(share)}."
         )
+        if past is not None and name in past and past["actual"].sum():
+            before = past[name].sum() / past["actual"].sum() - 1
+            reading += f" On the weeks before the test, by which it was chosen, it was {_surplus(before)}."
     return Finding(
         reading=reading,
         figure=fig,
@@ -631,3 +658,7 @@ def show_total(demand: Demand, split: Split | None, total: pd.DataFrame, model: 
         "right of the dotted line is the test.",
         alt=f"Line chart of weekly units with forecasts. {reading}",
     )
+
+
+def _surplus(share: float) -> str:
+    return f"{percent(abs(share))} too {'many' if share >= 0 else 'few'}"

@@ -28,6 +28,7 @@ SHARES = ("poisson_deviance_skill", "rmsse_skill", "bias", "coverage_80")
 LIMITS = (
     "It knows a shop's log and nothing else: no campaign, no holiday and no stock that ran out.",
     "It forecasts items that are in the panel. What items yet to come will sell is only expected in sum.",
+    "The bands of sums over a whole horizon rest on the few weeks before the test: they are rough.",
     "It saw no second year, so it knows no season of the year.",
     "Sales that did not happen because an item was not available look like missing demand.",
     "After a sudden change of traffic its forecasts follow only as its features, means of past days, do.",

@@ -389,7 +389,14 @@ def describe_best(run: Run, task: str) -> str:
     ours_text = f"{ours.model} ({metric.label} {metric.write(ours.value)})"
     rule_text = f"{baseline.model} ({metric.write(baseline.value)})"
     if verdict.outcome == "better":
-        return f"{ours_text} leads. Its lead over the strongest simple rule, {rule_text}, is more than chance."
+        best = run.scores(task, run.levels(task)[0], QUESTIONS[task].metric)[0]
+        lead = f"over the strongest simple rule, {rule_text}, is more than chance."
+        if best.model == ours.model:
+            return f"{ours_text} leads. Its lead {lead}"
+        return (
+            f"The lead of {ours_text} {lead} It was chosen before the test; in the test {best.model} "
+            f"({metric.write(best.value)}) came out ahead of it."
+        )
     if verdict.outcome == "worse":
         return f"{rule_text}, a simple rule, leads. It is ahead of {ours_text} by more than chance."
     return (
@@ -428,6 +435,17 @@ def describe_tuning(run: Run, task: str) -> str:
         f"Tuning takes the {metric.label} from {metric.write(untuned.value)} to {metric.write(tuned.value)}, "
         f"{meaning.get(outcome_of(*ends), 'a change within the noise')}."
     )
+    final = run.fact(question.notebook, "final_model")
+    ends = [run.fact(question.notebook, f"final_gain_{end}") for end in ("low", "high")]
+    if (
+        final not in (None, tuned.model)
+        and None not in ends
+        and (used := run.score(task, level, question.metric, final))
+    ):
+        text += (
+            f" The final forecast, {final}, has {metric.write(used.value)}: against the untuned model "
+            f"{meaning.get(outcome_of(*ends), 'a change within the noise')}."
+        )
     if task == "recommendation" and None not in (pair := find_pair("mrr@20")):
         mrr = METRICS["mrr@20"]
         text += f" The {mrr.label} goes from {mrr.write(pair[0].value)} to {mrr.write(pair[1].value)}."

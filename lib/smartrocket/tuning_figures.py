@@ -191,20 +191,25 @@ def show_mix(mix: Mix | None) -> Finding:
         decision = "the model forecasts alone: with any part for the baseline it would have gained clearly less"
     else:
         decision = (
-            f"the model gets {percent(mix.weight, 0)}, the smallest weight about as good as the best one "
-            f"({percent(mix.best, 0)}), with a loss {percent(1 - chosen['loss'])} below the baseline's"
+            f"the model gets {percent(mix.weight, 0)}, with a loss {percent(1 - chosen['loss'])} below the baseline's. "
+            f"The smallest loss, {percent(gain)} below, is that of {percent(mix.best, 0)}"
+            + (
+                ""
+                if mix.weight == mix.best
+                else "; that small a difference may be chance, and so the baseline keeps a part"
+            )
         )
     return Finding(
         reading=f"Before the test the best baseline was the {mix.partner}; {decision}.",
         figure=fig,
         caption="Mean of Poisson deviance and scaled squared error on the folds, relative to the baseline alone, "
-        "by the model's weight; the shade is a standard error of the gain, the dot the choice.",
+        "by the model's weight; the shade is a standard error of the distance from the smallest, the dot the choice.",
         alt=f"Curve of the loss by weight. Chosen is a weight of {percent(mix.weight, 0)} for the model.",
     )
 
 
-def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str) -> Finding:
-    """Say what tuning bought in the test weeks, as far as the data can tell."""
+def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str, final: str | None = None) -> Finding:
+    """Say what tuning bought in the test weeks, and what the final forecast did, as far as the data can tell."""
     if scores is None or scores.empty:
         return Finding(LEFT_OUT)
     gain = score_of(scores, tuned, "poisson_deviance_skill")
@@ -221,11 +226,22 @@ def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str) -> Finding
         if (gained := score_of(scores, tuned, f"{metric}_skill"))["low"] is not None
     ]
     rest = f" The gain in other scores: {joined(others)}." if others else ""
+    rest += _judge_final(scores, final, first) if final not in (None, tuned) else ""
     if gain["low"] > 0:
-        return Finding(f"{start}{interval}**Tuning helped**, beyond chance.{rest}")
+        return Finding(f"{start}{interval}**Tuning helped** in this score, beyond chance.{rest}")
     if gain["high"] < 0:
         return Finding(f"{start}{interval}**Tuning did harm:** the search fitted days that were unlike the test.{rest}")
     return Finding(f"{start}{interval}**Tuning bought nothing that can be told from chance.**{rest}")
+
+
+def _judge_final(scores: pd.DataFrame, final: str, first: str) -> str:
+    gain = score_of(scores, final, "poisson_deviance_skill")
+    if gain["low"] is None:
+        return ""
+    words = "less, beyond chance" if gain["low"] > 0 else "more, beyond chance" if gain["high"] < 0 else None
+    size = f"{percent(gain['value'])} ({percent(gain['low'])} to {percent(gain['high'])})"
+    outcome = f"its Poisson deviance is {words}" if words else "nothing that can be told from chance"
+    return f" The final forecast, {final}, against {first}: {outcome}; the gain is {size}."
 
 
 def pair_table(scores: pd.DataFrame, models: Sequence[str]) -> HTML | Markdown:
@@ -259,7 +275,10 @@ def effort_table(models: Mapping[str, tuple[int, int, Mapping, int]]) -> HTML | 
     ]
     if not rows:
         return Markdown(LEFT_OUT)
-    return table(pd.DataFrame(rows), caption="What the models for the whole horizon learned from and take on disk.")
+    return table(
+        pd.DataFrame(rows),
+        caption="What the models learned from and take on disk; the tuned one with those of its single days.",
+    )
 
 
 def measure_coverage(known: pd.DataFrame, demand: Demand, model: str, spread: Spread | None, seed: int) -> pd.DataFrame:
@@ -385,14 +404,14 @@ def show_confidence(measured: pd.DataFrame, confidence: Confidence | None) -> Fi
     ax.legend()
     errors = [f"{percent(error, 0)} ({name})" for name, error in zip(measured["class"], measured["error"], strict=True)]
     parts = joined(errors)
-    ordered = measured["error"].is_monotonic_increasing
-    worth = (
-        "Less confidence did mean larger errors"
-        if ordered and len(measured) > 1
-        else "The classes are no ranking of the errors here"
+    worth = " ".join(
+        f"Forecasts of {row.Index} confidence were {'told apart from' if row.low > 0 else 'not told apart from'} those "
+        f"one class higher (difference {_points(row.difference)} points, 95 % interval {_points(row.low)} to "
+        f"{_points(row.high)})."
+        for row in measured.set_index("class").dropna(subset=["low"]).itertuples()
     )
     return Finding(
-        reading=f"On average forecasts were off by {parts} of the units forecast. {worth}. A forecast is of high "
+        reading=f"On average forecasts were off by {parts} of the units forecast. {worth} A forecast is of high "
         f"confidence where its expected error is at most {percent(confidence.high, 0)} of it, of medium confidence "
         f"up to {percent(confidence.medium, 0)}: limits that share the units forecast before the test in three.",
         figure=fig,
@@ -400,3 +419,7 @@ def show_confidence(measured: pd.DataFrame, confidence: Confidence | None) -> Fi
         "confidence: what the distribution expects and what was measured.",
         alt=f"Bars by confidence: measured error {parts}.",
     )
+
+
+def _points(share: float) -> str:
+    return number(100 * share, 0).replace("-", "−")
