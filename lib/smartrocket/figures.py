@@ -9,6 +9,7 @@ import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
 from matplotlib.ticker import FuncFormatter
 
 # Stand-ins that `svg` turns into CSS variables, so that one drawing reads well on a light and on a dark page.
@@ -81,6 +82,20 @@ def draw_dates(axes: Axes) -> None:
     locator = AutoDateLocator(minticks=3, maxticks=8)
     axes.xaxis.set_major_locator(locator)
     axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+
+
+def box(left: float, bottom: float, width: float, height: float, colour: str = GRID) -> FancyBboxPatch:
+    """Return a box with round corners and an outline, for a drawing in the coordinates of its axes."""
+    return FancyBboxPatch(
+        (left, bottom), width, height, boxstyle="round,pad=0,rounding_size=0.02", facecolor=PAPER, edgecolor=colour
+    )
+
+
+def arrow(start: tuple[float, float], end: tuple[float, float], colour: str = MUTED) -> FancyArrowPatch:
+    """Return an arrow from one point of a drawing to another."""
+    return FancyArrowPatch(
+        start, end, arrowstyle="-|>", mutation_scale=10, color=colour, linewidth=1.2, shrinkA=0, shrinkB=0
+    )
 
 
 def svg(figure: Figure, name: str, alt: str) -> str:

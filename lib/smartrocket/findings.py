@@ -14,12 +14,16 @@ from smartrocket.workspace import Workspace
 
 @dataclass(frozen=True)
 class Finding:
-    """What one question led to. Without a figure, the reading says why there is none."""
+    """What one question led to. Without a figure, the reading says why there is none.
+
+    A `wide` figure has much small text, and keeps more of its width on a phone, where it scrolls.
+    """
 
     reading: str
     figure: Figure | None = None
     caption: str = ""
     alt: str = ""
+    wide: bool = False
 
 
 def escape_markdown(text: object) -> str:
@@ -30,7 +34,8 @@ def escape_markdown(text: object) -> str:
 def figure_html(finding: Finding, name: str) -> str:
     """Return a finding's figure as an HTML `figure` element with its caption."""
     drawing = svg(finding.figure, name, finding.alt or finding.caption)
-    return f'<figure class="finding">{drawing}<figcaption>{html.escape(finding.caption)}</figcaption></figure>'
+    kind = "finding wide" if finding.wide else "finding"
+    return f'<figure class="{kind}">{drawing}<figcaption>{html.escape(finding.caption)}</figcaption></figure>'
 
 
 def show(finding: Finding, name: str, workspace: Workspace | None = None) -> None:

@@ -102,14 +102,18 @@ class BrowserNetwork:
     repeats: bool
     calibration: Calibration
 
-    def step(self, state: np.ndarray, item: int) -> np.ndarray:
-        """Return the state after one more click; a session starts with zeros."""
+    def open_gates(self, state: np.ndarray, item: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the update gate (the part of each number that is kept) and the candidate that replaces the rest."""
         units = len(state)
         embedded = self.arrays.get("inputs", self.arrays["items"])[item]
         a = self.arrays["input_gates"] @ embedded + self.arrays["input_gates_bias"]
         b = self.arrays["state_gates"] @ state + self.arrays["state_gates_bias"]
         reset, update = (sigmoid(a[part] + b[part]) for part in (slice(0, units), slice(units, 2 * units)))
-        candidate = np.tanh(a[2 * units :] + reset * b[2 * units :])
+        return update, np.tanh(a[2 * units :] + reset * b[2 * units :])
+
+    def step(self, state: np.ndarray, item: int) -> np.ndarray:
+        """Return the state after one more click; a session starts with zeros."""
+        update, candidate = self.open_gates(state, item)
         return (1 - update) * candidate + update * state
 
     def score_items(self, session: np.ndarray) -> np.ndarray:
