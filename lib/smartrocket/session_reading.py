@@ -174,10 +174,11 @@ def compare_days(days: pd.DataFrame) -> str:
         if best.low > worst.high
         else "Their intervals overlap, so chance may explain it."
     )
+    shares = [f"{percent(day.value)} of {plural(int(day.clicks), 'click')}" for day in (worst, best)]
     return (
         f"Of the {plural(len(sure), 'day')} with enough sessions for an interval, {write_date(worst.date)} is the "
-        f"hardest for {worst.model}, with {percent(worst.value)} of {plural(int(worst.clicks), 'click')}, and "
-        f"{write_date(best.date)} the easiest, with {percent(best.value)} of {plural(int(best.clicks), 'click')}. {meaning}"
+        f"hardest for {worst.model}, with {shares[0]}, and {write_date(best.date)} the easiest, with {shares[1]}. "
+        f"{meaning}"
     )
 
 
