@@ -965,6 +965,21 @@ def facts(log: Log, files: pd.DataFrame, daily: pd.DataFrame) -> list[tuple[str,
     ]
 
 
+def habits(steps: pd.Series, repeated: pd.DataFrame) -> list[tuple[str, float | None, str]]:
+    """Return what `category_steps` and `repeat_views` say, as (name, value, unit) for chapters to quote."""
+    once, several = repeated[repeated["views"] == 1], repeated[repeated["views"] > 1]
+
+    def bought(pairs: pd.DataFrame) -> float | None:
+        return float(pairs["bought"].sum() / pairs["pairs"].sum()) if pairs["pairs"].sum() else None
+
+    return [
+        ("category_same_steps", float(steps["same"] / steps["steps"]) if steps["steps"] else None, "share"),
+        ("category_same_by_chance", float(steps["expected"]) if steps["steps"] else None, "share"),
+        ("bought_after_one_view", bought(once), "share"),
+        ("bought_after_more_views", bought(several), "share"),
+    ]
+
+
 def busiest_times(log: Log, daily: pd.DataFrame) -> dict[str, str | int | None]:
     """Return the busiest hour of the day (0 to 23) and the busiest weekday's name, by mean events.
 

@@ -7,7 +7,10 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from smartrocket.findings import escape_markdown
+from smartrocket.chapters import write_chapters
+from smartrocket.costs import write_costs, write_growth
+from smartrocket.diagrams import draw_way
+from smartrocket.findings import escape_markdown, figure_html
 from smartrocket.summary import (
     METRICS,
     QUESTIONS,
@@ -38,10 +41,13 @@ LEVELS = {
 }
 
 
-def write_parts(run: Run, shop: dict, manifests: list[dict]) -> dict[str, str]:
+def write_parts(
+    run: Run, shop: dict, manifests: list[dict], sizes: dict[str, float], growth: pd.DataFrame
+) -> dict[str, str]:
     """Return the parts of the pages: name -> Markdown.
 
-    `shop` is the content of shop.json, `manifests` has the one of each notebook, in their order.
+    `shop` is the content of shop.json, `manifests` has the one of each notebook, in their order, `sizes` the
+    megabytes that each notebook left, and `growth` what benchmarks measured (see `costs.read_growth`).
     """
     return {
         "banner": write_banner(shop),
@@ -54,6 +60,10 @@ def write_parts(run: Run, shop: dict, manifests: list[dict]) -> dict[str, str]:
         "forecast_models": write_models(run, "forecast"),
         "recommendation_models": write_models(run, "recommendation"),
         "session_gap": write_session_gap(manifests),
+        "way_of_data": write_way(run, shop),
+        "costs": with_table(*write_costs(manifests, sizes)),
+        "growth": with_table(*write_growth(growth)),
+        **write_chapters(run, shop),
         "built_from": write_built_from(shop, manifests),
         "provenance_notebooks": write_notebooks(manifests),
         "provenance_measures": write_measures(manifests),
@@ -68,6 +78,17 @@ def raw_html(text: str) -> str:
     longest = max((len(run) for run in re.findall("`+", text)), default=2)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{{=html}}\n{text.strip()}\n{fence}\n"
+
+
+def with_table(text: str, html_table: str) -> str:
+    """Put a table, or any HTML, below a text; nothing where it is empty."""
+    return f"{text}\n\n{raw_html(html_table)}" if html_table else f"{text}\n"
+
+
+def write_way(run: Run, shop: dict) -> str:
+    """Return the drawing of the way of the data, and its reading."""
+    finding = draw_way(run, shop)
+    return f"{raw_html(figure_html(finding, 'way_of_data'))}\n{finding.reading}\n"
 
 
 # ---------------------------------------------------------------- the shop

@@ -9,6 +9,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from smartrocket.costs import measure_sizes, read_growth
 from smartrocket.errors import InputError
 from smartrocket.files import replacing, write_if_changed, write_json, write_text
 from smartrocket.findings import escape_markdown
@@ -66,7 +67,8 @@ def write_sources(profile: str, root: Path) -> None:
     pages = {path: path.read_text(encoding="utf-8") for path in list_pages(root)}
     check_variables(pages, variables)
     write_text(root / "_variables.yml", yaml.safe_dump(variables, allow_unicode=True, width=1_000_000))
-    parts = write_parts(run, shop, manifests) | read_figures(workspace)
+    sizes, growth = measure_sizes(workspace), read_growth(root / "build" / "bench")
+    parts = write_parts(run, shop, manifests, sizes, growth) | read_figures(workspace)
     for missing in sorted(find_parts(pages) - set(parts)):
         if not missing.startswith("figure_"):
             raise InputError(f"a page includes _parts/{missing}.qmd, which publishing does not write: mend the name.")

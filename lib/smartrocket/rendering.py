@@ -12,6 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from smartrocket.errors import InputError
 from smartrocket.files import replacing
+from smartrocket.terms import link_site
 
 FOREIGN = r"(?:https?:)?//"
 # A web font's address may hold semicolons, so each way to write @import is matched to its own end.
@@ -49,6 +50,7 @@ def render(root: Path, output: Path) -> str:
     with replacing(output) as site:
         renderer = render_with_quarto(quarto, root, site) if quarto else render_with_fallback(root, site)
         finish(site, renderer)
+        link_site(site)
         problems = find_problems(site)
         if problems:
             raise InputError("the rendered site has mistakes:\n" + "\n".join(f"  {line}" for line in problems))

@@ -19,6 +19,8 @@ WRITERS = {
     "models/gru4rec_baseline": "notebook 06_gru4rec_baseline",
     "models/gru4rec_tuned": "notebook 07_gru4rec_tuning",
     "models/explorer": "notebook 07_gru4rec_tuning",
+    "models/forecast": "notebook 05_forecast_tuning",
+    "models/": "notebook 07_gru4rec_tuning",
     "results/": "the notebook of that name",
 }
 
