@@ -311,8 +311,8 @@ def tell_newcomers(run: Run) -> str:
     if None in (units, new) or not units + new:
         return "not known: the test is too small"
     return (
-        f"{number(new)} of the {plural(round(units + new), 'unit')} sold in the test were of items unknown when they were "
-        "forecast"
+        f"{number(new)} of the {plural(round(units + new), 'unit')} sold in the test were of items unknown when it "
+        "was forecast"
     )
 
 

@@ -35,11 +35,11 @@ ALSO = {
 }
 """Other words for an entry's term, where its heading is not how it is used in a sentence."""
 
-AMBIGUOUS = frozenset({"break", "loss", "profile", "study", "as-of", "popularity", "lift", "skill", "batch", "tuning"})
+AMBIGUOUS = frozenset({"break", "gate", "loss", "profile"})
 """Terms whose words mean something else, too: they are linked by hand where the term is meant."""
 
-SHOWN_IN = frozenset({"p", "li", "td", "dd"})
-NOT_IN = frozenset({"a", "code", "pre", "svg", "script", "style", "th", "caption", "figcaption", "summary", "button"})
+SHOWN_IN = frozenset({"p", "li", "td"})
+NOT_IN = frozenset({"a", "code", "pre", "svg", "script", "style", "th", "caption", "figcaption", "details", "button"})
 VOID = frozenset({"br", "img", "link", "meta", "hr", "input", "source", "col", "wbr"})
 
 
