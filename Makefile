@@ -26,7 +26,7 @@ SMARTROCKET := $(PYTHON) -m smartrocket
 
 NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 06_gru4rec_baseline 07_gru4rec_tuning
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
-PAGES := _quarto.yml index.qmd $(wildcard chapters/* dashboard/* theme/*)
+PAGES := _quarto.yml index.qmd $(wildcard chapters/* dashboard/* theme/* build/bench/scaling-*.jsonl)
 
 .PHONY: report notebooks test bench lab serve data picture clean help prepare
 .DEFAULT_GOAL := help

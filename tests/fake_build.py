@@ -48,7 +48,12 @@ FACTS = {
 
 FACTS_OF = {
     "01_eda": FACTS,
-    "03_features": {"min_item_support": {"value": 5, "unit": "clicks"}},
+    "03_features": {
+        "min_item_support": {"value": 5, "unit": "clicks"},
+        "min_session_length": {"value": 2, "unit": "clicks"},
+        "sequence_gap_minutes": {"value": 60, "unit": "minutes"},
+        "features": {"value": 56, "unit": "features"},
+    },
     "06_gru4rec_baseline": {"items": {"value": 1_234, "unit": "items"}},
 }
 

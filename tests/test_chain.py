@@ -9,13 +9,14 @@ import sys
 
 import pytest
 
+from claims import check_claims
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rendering import find_problems
 from smartrocket.rendering import read_pages as read_site_pages
 from test_browser import WIDTHS, open_pages, start_chromium
 
-# The provenance page shows seconds and memory; the index of the search repeats its words.
-STATES_TIMES = re.compile(r"provenance|search\.json|built\.json")
+# These two pages show seconds and memory; the index of the search repeats their words.
+STATES_TIMES = re.compile(r"provenance|performance|search\.json|built\.json")
 
 pytestmark = pytest.mark.chain
 
@@ -62,6 +63,10 @@ def test_the_models_stand_beside_their_baselines(report):
             models.setdefault(score["task"], set()).add(score["model"])
     assert {"zero", "historic mean", "seasonal naive", "LightGBM baseline"} <= models["forecast"]
     assert {"popularity", "items already seen", "STAN", "GRU4Rec baseline"} <= models["recommendation"]
+
+
+def test_the_chapters_say_what_the_results_hold(report):
+    check_claims(report.folder, "ci")
 
 
 def test_a_second_call_does_nothing(report):

@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from claims import check_claims
 from smartrocket.profiles import NOTEBOOKS
 
 pytestmark = pytest.mark.chain
@@ -38,6 +39,10 @@ def test_too_little_data_is_said_and_not_scored(real_report):
     index = re.sub(r"<[^>]+>|\s+", " ", real_report.path("_site/index.html").read_text())
     assert "too few to compare forecasts" in index
     assert "too few to compare recommenders" in index
+
+
+def test_the_chapters_say_what_the_results_hold(real_report):
+    check_claims(real_report.folder, "own_shop")
 
 
 def test_no_path_of_the_shop_enters_the_site(real_report, real_shop):

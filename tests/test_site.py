@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from fake_build import make_project
-from smartrocket import rendering
+from smartrocket import rendering, terms
 from smartrocket.errors import InputError
 from smartrocket.files import write_text
 from smartrocket.publishing import publish
@@ -59,6 +59,20 @@ def test_parameters_are_hidden_and_code_is_folded(site):
     assert "build/lab" not in text
     assert "<details" in text
     assert "#|" not in text
+
+
+def test_every_page_links_the_terms_that_it_uses(site):
+    words = terms.read_terms((site / terms.GLOSSARY).read_text(encoding="utf-8"))
+    assert len(words) > 80
+    assert words["croston"] == "croston"
+    linked = 0
+    for page in [site / "index.html", *sorted(site.glob("chapters/*.html")), *sorted(site.glob("analysis/*.html"))]:
+        if page.name != "glossary.html":
+            text = page.read_text(encoding="utf-8")
+            linked += text.count('class="term"')
+            # Nothing is left to link.
+            assert terms.Linker(text, words).edits == [], page.name
+    assert linked > 50
 
 
 def test_the_search_index_holds_every_page(site):

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smartrocket.findings import escape_markdown
 from smartrocket.summary import QUESTIONS, Run, judge, outcome_of
 from smartrocket.tables import table
 from smartrocket.wording import joined, number, percent, plural, points
@@ -22,11 +21,12 @@ MOST = 0.5
 def write_chapters(run: Run, shop: dict) -> dict[str, str]:
     """Return the parts of the chapters that judge the run: name -> Markdown."""
     return {
-        "decisions": write_decisions(run, shop),
+        "decisions": write_decisions(run),
         "surprises": write_list(list_surprises(run)) or "Nothing in this log stands out.\n",
         "helped": write_helped(run),
         "failures": write_failures(run),
         "insights": write_insights(run, shop),
+        "features_left_out": write_features_left_out(shop),
     }
 
 
@@ -40,20 +40,31 @@ def wrap_table(frame: pd.DataFrame, caption: str) -> str:
     return f"```{{=html}}\n{table(frame, caption).data}\n```\n"
 
 
+def write_features_left_out(shop: dict) -> str:
+    """Say which kinds of features stay empty for a shop without properties; empty for another one."""
+    if shop["has_properties"]:
+        return "\n"
+    return (
+        "This shop's files hold no properties of items. So the last kind stays empty here, and the category of an item "
+        "is not known.\n"
+    )
+
+
 # ---------------------------------------------------------------- decisions
 
 
-def write_decisions(run: Run, shop: dict) -> str:
+def write_decisions(run: Run) -> str:
     """Return the table of the decisions that results support, and how far each result can be trusted here."""
     hour, weekday, zone = (run.fact("01_eda", name) for name in ("peak_hour", "peak_weekday", "time_zone"))
     timing = "not known: the log is too short"
     if hour is not None:
         timing = f"measured: the busiest hour begins at {hour}:00 ({zone})"
         timing += f", the busiest weekday is {weekday}" if weekday else ""
-    prices = "measured, but no experiment" if shop["has_properties"] else "not known: the files hold no prices"
+    priced = run.fact("02_cleaning", "item_prices_rows")
+    prices = "measured, but no experiment" if priced else "not known: the files hold no prices"
     rows = [
         ("Stocking", "how many of each item to order", "sales forecasts", tell_trust(run, "forecast")),
-        ("Trends", "which items and categories gain", "sales forecasts by category", tell_trust(run, "forecast")),
+        ("Trends", "which items and categories gain", "sales forecasts by category", tell_trend_trust(run)),
         ("Personalisation", "what to show to this visitor next", "recommendations", tell_trust(run, "recommendation")),
         ("Timing", "when to send, when to be staffed", "days and hours in the data", timing),
         ("Prices", "what an item may cost", "prices in the data", prices),
@@ -72,6 +83,21 @@ def tell_trust(run: Run, task: str) -> str:
         "same": f"the model is not shown to beat the simple rule {rule}",
         "unknown": "not known: the test is too small",
     }[verdict.outcome]
+
+
+def tell_trend_trust(run: Run) -> str:
+    """Say in half a sentence how far the forecasts of categories can be trusted for this shop."""
+    verdict, metric = judge(run, "forecast"), QUESTIONS["forecast"].metric
+    skill = None
+    if verdict.ours:
+        skill = run.score("forecast", "category", f"{metric}_skill", verdict.ours.model)
+    if skill is None or not skill.has_interval:
+        return "not known: categories could not be compared"
+    return {
+        "better": "for categories the model beats every simple rule",
+        "worse": "for categories a simple rule is better than the model",
+        "same": "for categories the model is not shown to beat simple rules",
+    }[outcome_of(skill.low, skill.high)]
 
 
 # ---------------------------------------------------------------- surprises
@@ -227,7 +253,11 @@ def write_helped(run: Run) -> str:
         "the [hit rate](/chapters/glossary.qmd#hit-rate) for the next item; points are percentage points of the hit "
         "rate. Above zero is better for all.\n"
     )
-    return f"{reading} {note}\n{wrap_table(frame, 'What was tried, and what it brought in the test')}"
+    after = (
+        "\nThe numbers come from the test, after all choices were made. What made no difference here may make one in "
+        "another shop.\n"
+    )
+    return f"{reading} {note}\n{wrap_table(frame, 'What was tried, and what it brought in the test')}{after}"
 
 
 # ---------------------------------------------------------------- what fails
@@ -280,13 +310,16 @@ def tell_newcomers(run: Run) -> str:
     units, new = (run.fact("05_forecast_tuning", name) for name in ("test_units", "test_units_of_new_items"))
     if None in (units, new) or not units + new:
         return "not known: the test is too small"
-    return f"{percent(new / (units + new))} of the units sold in the test were of items unknown when it was forecast"
+    return (
+        f"{number(new)} of the {plural(round(units + new), 'unit')} sold in the test were of items unknown when it "
+        "was forecast"
+    )
 
 
 def tell_first_click(run: Run) -> str:
     """Say what the network finds after a single click."""
     scores = run.scores("recommendation, cold start", "one click seen", "hit_rate@20")
-    ours = next((score for score in scores if score.model.startswith("GRU4Rec tuned")), None)
+    ours = next((score for score in scores if score.model.startswith("GRU4Rec tuned") and score.has_interval), None)
     if ours is None:
         return "not known: the test is too small"
     return f"after one click {ours.model} finds {percent(ours.value)} of the next items"
@@ -295,9 +328,9 @@ def tell_first_click(run: Run) -> str:
 def tell_unseen(run: Run) -> str:
     """Say what can be found after a click on an item that training did not know."""
     scores = run.scores("recommendation, cold start", "unseen item, nothing else known", "hit_rate@20")
-    if not scores:
+    best = next((score for score in scores if score.has_interval), None)
+    if best is None:
         return "not known: too few such clicks"
-    best = scores[0]
     return f"after an unknown item the best rule, {best.model}, finds {percent(best.value)}"
 
 
@@ -351,7 +384,7 @@ def judge_evening(run: Run) -> tuple[str, str]:
     hour, zone = run.fact("01_eda", "peak_hour"), run.fact("01_eda", "time_zone")
     if hour is None:
         return "the log is too short to tell", "is not known"
-    text = f"the busiest hour begins at {hour}:00 on the clock of {escape_markdown(zone or UNSET)}"
+    text = f"the busiest hour begins at {hour}:00 ({zone or UNSET})"
     if (zone or UNSET) == UNSET:
         return f"{text}; whether that is the visitors' clock is not known", "is not known"
     return text, "holds" if hour in EVENING else "does not hold"

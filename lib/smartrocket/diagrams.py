@@ -49,7 +49,7 @@ def draw_way(run: Run, shop: dict) -> Finding:
     axes.axis("off")
     for place, (left, heading, stage) in enumerate(zip(COLUMNS, HEADINGS, STAGES, strict=True)):
         axes.text(left, 0.97, heading, weight="bold", size=9.5, va="center")
-        axes.text(left, 0.905, stage, size=8, color=figures.MUTED, va="center")
+        axes.text(left, 0.905, stage, size=8.5, color=figures.MUTED, va="center")
         shown = boxes[place]
         height = 0.82 / len(shown)
         for row, (name, size) in enumerate(shown):
@@ -57,8 +57,8 @@ def draw_way(run: Run, shop: dict) -> Finding:
             colour = figures.PALETTE[place % len(figures.PALETTE)]
             axes.add_patch(figures.box(left, bottom + 0.03, WIDTH, height - 0.06, colour))
             middle = bottom + height / 2
-            axes.text(left + 0.012, middle + 0.045, name, size=9, va="center")
-            axes.text(left + 0.012, middle - 0.05, size, size=7.5, color=figures.MUTED, va="center")
+            axes.text(left + 0.012, middle + 0.045, name, size=9.5, va="center")
+            axes.text(left + 0.012, middle - 0.05, size, size=8.2, color=figures.MUTED, va="center")
         if place + 1 < len(COLUMNS):
             start, end = left + WIDTH + 0.006, COLUMNS[place + 1] - 0.006
             axes.add_patch(figures.arrow((start, 0.43), (end, 0.43)))

@@ -81,23 +81,25 @@ def draw_trees(
     below.plot(np.arange(1, len(course) + 1), course, color=figures.PALETTE[0])
     below.plot(len(course), course[-1], "o", color=figures.PALETTE[0])
     below.annotate(
-        f"{course[-1]:.2f} units", (len(course), course[-1]), xytext=(-6, 8), textcoords="offset points", ha="right"
+        f"{course[-1]:.3g} units", (len(course), course[-1]), xytext=(-6, 8), textcoords="offset points", ha="right"
     )
     below.set(xlabel="trees so far", ylabel="expected units", title="What all trees say together", ylim=(0, None))
     below.margins(y=0.25)
     first = ", ".join(f"{path.factor:.3g}" for path in paths)
-    moved = "raise it to" if course[-1] > course[0] else "lower it to" if course[-1] < course[0] else "leave it at"
+    moved = "up to" if course[-1] > course[0] else "down to" if course[-1] < course[0] else "no further than"
     rest = (
-        f"it starts at {course[0]:.2f} units after the first tree; {plural(len(course) - 1, 'more tree')} {moved} "
-        f"{course[-1]:.2f}"
+        f"it starts at {course[0]:.3g} units after the first tree, and {plural(len(course) - 1, 'more tree')} bring it "
+        f"{moved} {course[-1]:.3g}"
         if len(course) > 1
-        else f"its only tree says {course[0]:.2f} units"
+        else f"its only tree says {course[0]:.3g} units"
     )
+    if len(course) == 2:
+        rest = rest.replace(" bring it ", " brings it ")
     return Finding(
         figure=figure,
         wide=True,
         caption=f"The way of item {item} through the first trees, and the forecast as the trees add up.",
-        alt=f"For item {item} the forecast: {rest}.",
+        alt=f"The forecast of item {item}: {rest}.",
         reading=f"This is the model's forecast for item {item} at the end of {write_date(origin)}, the highest of that "
         f"day; {rest}. Each tree asks questions about the day and ends in a number. The first "
         f"{plural(len(paths), 'tree')} give the factors {first}: the first holds the average of all rows, each later "

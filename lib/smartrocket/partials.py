@@ -59,6 +59,8 @@ def write_parts(
         "unknowns": write_unknowns(run, shop),
         "forecast_models": write_models(run, "forecast"),
         "recommendation_models": write_models(run, "recommendation"),
+        "forecast_models_first": write_models(run, "forecast", levels=1),
+        "recommendation_models_first": write_models(run, "recommendation", levels=1),
         "session_gap": write_session_gap(manifests),
         "way_of_data": write_way(run, shop),
         "costs": with_table(*write_costs(manifests, sizes)),
@@ -291,20 +293,20 @@ def write_shortage(run: Run, task: str) -> str:
 # ---------------------------------------------------------------- tables of models
 
 
-def write_models(run: Run, task: str) -> str:
-    """Return the tables of all models of a task, one for each level, the level that decides first.
+def write_models(run: Run, task: str, levels: int | None = None) -> str:
+    """Return the tables of all models of a task, one for each of the first `levels` (all), the one that decides first.
 
     One sentence instead where the test is too small for a comparison.
     """
     if not run.is_enough(task):
         return f"{explain_shortage(run, task)}\n"
-    tables = [models_table(run, QUESTIONS[task], level) for level in run.levels(task)]
+    tables = [models_table(run, QUESTIONS[task], level) for level in run.levels(task)[:levels]]
     reading = (
         "The best model stands first; the trained ones are in colour, the others are simple "
         "[baselines](/chapters/glossary.qmd#baseline). The dot is the result, the line its "
         "[interval](/chapters/glossary.qmd#interval). The dashed upright line marks the strongest baseline.\n"
     )
-    if task == "forecast":
+    if task == "forecast" and levels is None:
         reading += (
             f"\n{escape_markdown(describe_levels(run))} Whether a lead is more than chance is told by the paired "
             "comparison in [notebook 5](/analysis/05_forecast_tuning.ipynb), not by whether two lines overlap.\n"
@@ -395,7 +397,7 @@ def write_built_from(shop: dict, manifests: list[dict]) -> str:
     files = [f"`{path.removeprefix('raw/')}`" for path in list_raw_files(manifests)]
     commit = manifests[0].get("commit")
     version = f" with the code of commit `{commit[:10]}`" if commit else ""
-    # No measured time: it would make two builds of the same report differ outside the provenance page.
+    # No measured time: two builds of the same report differ on the pages about provenance and performance only.
     return (
         f"This report was built from {joined(files)}{version}. "
         f"The command `{shop['command'].replace('`', '')}` builds it again. "

@@ -100,12 +100,13 @@ def find_parts(pages: dict[Path, str]) -> set[str]:
 
 
 def read_figures(workspace: Workspace) -> dict[str, str]:
-    """Return the figures that the notebooks kept, as parts `figure_<name>`: the drawing, then its reading."""
+    """Return what the notebooks kept for chapters, as parts `figure_<name>`: the drawing if any, then its reading."""
     figures = {}
-    for path in sorted(workspace.figures.glob("*.html")):
-        reading = path.with_suffix(".md")
+    for name in sorted({path.stem for path in workspace.figures.glob("*.*")}):
+        drawing, reading = (workspace.figures / f"{name}.{kind}" for kind in ("html", "md"))
         text = f"\n{reading.read_text(encoding='utf-8').strip()}\n" if reading.exists() else ""
-        figures[f"figure_{path.stem}"] = raw_html(path.read_text(encoding="utf-8")) + text
+        drawn = raw_html(drawing.read_text(encoding="utf-8")) if drawing.exists() else ""
+        figures[f"figure_{name}"] = drawn + text
     return figures
 
 

@@ -35,11 +35,11 @@ ALSO = {
 }
 """Other words for an entry's term, where its heading is not how it is used in a sentence."""
 
-AMBIGUOUS = frozenset({"break", "loss", "profile", "study", "as-of", "popularity", "lift", "skill", "batch", "tuning"})
+AMBIGUOUS = frozenset({"break", "gate", "loss", "profile"})
 """Terms whose words mean something else, too: they are linked by hand where the term is meant."""
 
-SHOWN_IN = frozenset({"p", "li", "td", "dd"})
-NOT_IN = frozenset({"a", "code", "pre", "svg", "script", "style", "th", "caption", "figcaption", "summary", "button"})
+SHOWN_IN = frozenset({"p", "li", "td"})
+NOT_IN = frozenset({"a", "code", "pre", "svg", "script", "style", "th", "caption", "figcaption", "details", "button"})
 VOID = frozenset({"br", "img", "link", "meta", "hr", "input", "source", "col", "wbr"})
 
 
@@ -70,6 +70,8 @@ class Linker(HTMLParser):
         self.words = words
         self.pattern = find_words(words)
         self.open: list[str] = []
+        # How many elements were open when a note began, such as the banner of every page.
+        self.note: int | None = None
         self.edits: list[tuple[int, int, str]] = []
         self.linked: set[str] = set()
         self.lines = [0]
@@ -81,7 +83,10 @@ class Linker(HTMLParser):
         """Note that an element is open, and which entries are linked by hand."""
         if tag not in VOID:
             self.open.append(tag)
-        address = dict(attributes).get("href") or ""
+        given = dict(attributes)
+        address = given.get("href") or ""
+        if self.note is None and "callout" in (given.get("class") or ""):
+            self.note = len(self.open)
         if tag == "a" and "glossary.html#" in address and "main" in self.open:
             self.linked.add(address.rsplit("#", 1)[1])
 
@@ -90,10 +95,17 @@ class Linker(HTMLParser):
         if tag in self.open:
             while self.open.pop() != tag:
                 pass
+        if self.note is not None and len(self.open) < self.note:
+            self.note = None
 
     def handle_data(self, data: str) -> None:
         """Look for terms in a text that a reader reads as prose."""
-        if "main" not in self.open or NOT_IN.intersection(self.open) or not SHOWN_IN.intersection(self.open):
+        if (
+            self.note is not None
+            or "main" not in self.open
+            or NOT_IN.intersection(self.open)
+            or not SHOWN_IN.intersection(self.open)
+        ):
             return
         line, column = self.getpos()
         start = self.lines[line - 1] + column
