@@ -20,7 +20,7 @@ PARAMS = ROOT / "params"
 class Strict(BaseModel):
     """A section of a profile: an unknown key or a value of another type is an error."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, allow_inf_nan=False)
 
 
 def known_time_zone(name: str) -> str:
