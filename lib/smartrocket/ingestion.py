@@ -76,8 +76,13 @@ def store(table: ibis.Table, path: Path) -> int:
             raise InputError(f"{damaged[1]} is a damaged gzip file: compress or copy it again.") from None
         line = re.search(r"CSV Error on Line: (\d+)", message)
         file = re.search(r"^ *file = (.+)$", message, re.MULTILINE)
-        if line is None or file is None:
+        if file is None:
             raise
+        if line is None:
+            raise InputError(
+                f"{file[1]} cannot be read as comma-separated text: some of its lines end in CR LF and others in LF, "
+                "or a quote is out of place; save it anew with one kind of line end."
+            ) from None
         raise InputError(f"{file[1]}, line {line[1]}: {explain(message)}; mend or remove that line.") from None
 
 
