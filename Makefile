@@ -3,9 +3,13 @@
 PROFILE ?= sample
 ifdef SHOP
 PROFILE := own_shop
+# A folder's name may hold any sign, so the shell takes it from the environment, where it means nothing.
+export SHOP
 endif
 PORT ?= 8000
 SCALE ?= 1
+TRIES ?= 500
+SEED ?= 1
 BUILD := build/$(PROFILE)
 
 # An activated conda environment made from environment.yml is used as it is; otherwise .venv is set up here.
@@ -28,7 +32,7 @@ NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
 PAGES := _quarto.yml index.qmd $(wildcard chapters/* dashboard/* theme/* build/bench/scaling-*.jsonl)
 
-.PHONY: report notebooks test bench lab serve data picture clean help prepare
+.PHONY: report notebooks test fuzz bench lab serve data picture clean help prepare
 .DEFAULT_GOAL := help
 # A recipe that fails leaves no half-made target, and a `make -j` never runs two notebooks on the same two cores.
 .DELETE_ON_ERROR:
@@ -45,7 +49,7 @@ notebooks: $(NOTEBOOKS) ## run the seven notebooks without rendering the site
 # The profile and the raw files are looked at in every call. Only what changed is written anew, so that a file's
 # time tells whether something is stale; the empty recipes below make make look at the times again.
 prepare: $(READY)
-	@$(SMARTROCKET) prepare --profile $(PROFILE) $(if $(SHOP),--shop "$(SHOP)")
+	@$(SMARTROCKET) prepare --profile $(PROFILE) $(if $(SHOP),--shop "$$SHOP")
 build/site.json $(NAMES:%=$(BUILD)/inputs/%.json): prepare ;
 
 # A notebook depends on itself, on its resolved parameters and library modules (both in inputs/), and on the
@@ -66,6 +70,9 @@ test: $(READY) ## check style and run every test (the browser tests need Debian'
 
 bench: $(READY) ## measure against plain pandas, on a shop of RetailRocket's size (minutes; SCALE=0.1 for a tenth)
 	@$(PYTHON) bench/data.py --scale $(SCALE) --output build/bench/data.jsonl
+
+fuzz: $(READY) ## try hundreds of mutations of raw files and profiles (half an hour; TRIES=500, SEED=1)
+	@$(PYTHON) bench/mutations.py --tries $(TRIES) --seed $(SEED)
 
 lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop that the report never reads
 	@$(SMARTROCKET) copy-lab --profile $(PROFILE)

@@ -127,7 +127,9 @@ def test_the_files_are_matched_with_each_other(log, tmp_path, connection):
 
 
 def test_rows_are_counted_and_compared_in_the_order_of_their_file(connection):
-    table = ibis.memtable(pd.DataFrame({"timestamp": [5, 3, 3, None, 9, 8], "other": ["a", "b", "b", "c", None, None]}))
+    table = ibis.memtable(
+        pd.DataFrame({"timestamp": [NOON + 5, 3, 3, None, NOON + 9, 8], "other": ["a", "b", "b", "c", None, None]})
+    )
     table = connection.create_table("rows_in_order", table, overwrite=True)
     assert behaviour.count_late_rows(table) == 2
     assert behaviour.count_distinct_rows(table) == 5
@@ -135,7 +137,8 @@ def test_rows_are_counted_and_compared_in_the_order_of_their_file(connection):
     assert behaviour.count_late_rows(table.limit(1)) == 0
     described = behaviour.profile_file("some", table)
     assert (described["rows"], described["missing"], described["duplicates"]) == (6, 3, 1)
-    assert described["first"] == "1970-01-01 00:00:00"
+    # The times just after 1970 are no times in milliseconds.
+    assert described["first"] == described["last"] == behaviour.read_milliseconds(NOON)
 
 
 @settings(max_examples=15, deadline=None)
@@ -175,7 +178,6 @@ def test_the_tables_of_a_log_have_what_they_say(log):
 
 def test_small_helpers_write_and_sort_as_they_say(connection):
     assert behaviour.read_milliseconds(1_430_697_600_999) == "2015-05-04 00:00:00"
-    assert behaviour.read_milliseconds(-1) is None
     assert behaviour.read_milliseconds(float("nan")) is None
     assert behaviour.shorten("x" * 30) == "x" * 23 + "…"
     assert behaviour.shorten(12.0) == "12"
@@ -368,7 +370,7 @@ def test_wilson_interval_agrees_with_published_values():
 def test_a_wrong_time_zone_and_a_log_without_usable_events_are_named(tmp_path, connection):
     with pytest.raises(InputError, match="Mars/Olympus"):
         read(tmp_path, connection, EVENTS, time_zone="Mars/Olympus")
-    with pytest.raises(InputError, match="usable"):
+    with pytest.raises(InputError, match=r"1 row of the events none can be used .*unknown event type"):
         read(tmp_path, connection, [(NOON, 1, "wishlist", 10, None)])
 
 

@@ -7,7 +7,7 @@ from shops import REAL, REAL_EVENTS, write_shop
 from smartrocket.engine import connect
 from smartrocket.errors import InputError
 from smartrocket.ingestion import ingest
-from smartrocket.rawfiles import EVENTS, RawFiles, check_events, find_columns, read_header
+from smartrocket.rawfiles import EVENTS, RawFiles, check_files, find_columns, read_header
 from smartrocket.workspace import Workspace
 
 HEADER = "timestamp,visitorid,event,itemid,transactionid\n"
@@ -71,7 +71,7 @@ VIEW = [1433193132535, 1, "view", 2, None]
 )
 def test_events_are_read_however_they_are_written(tmp_path, connection, text):
     raw = write_shop(tmp_path / "raw", text)
-    check_events(RawFiles.describe(raw))
+    check_files(RawFiles.describe(raw))
     assert read_events(tmp_path, connection, text) == [VIEW]
 
 
@@ -120,7 +120,7 @@ def test_a_file_that_cannot_be_read_is_one_clear_error(tmp_path, connection, tex
 @pytest.mark.parametrize("text", ["", HEADER, HEADER + "\n\n", "timestamp,visitorid,event\n1,1,view\n"])
 def test_the_check_before_the_run_finds_what_it_can(tmp_path, text):
     with pytest.raises(InputError):
-        check_events(RawFiles.describe(write_shop(tmp_path / "raw", text)))
+        check_files(RawFiles.describe(write_shop(tmp_path / "raw", text)))
 
 
 def test_text_in_another_encoding_is_named(tmp_path, connection):
@@ -130,7 +130,7 @@ def test_text_in_another_encoding_is_named(tmp_path, connection):
     with pytest.raises(InputError, match=r"events\.csv.*UTF-8"):
         ingest(raw, Workspace(tmp_path / "build"), connection)
     events.write_bytes((HEADER + ROW).encode("utf-16"))
-    with pytest.raises(InputError, match="not a UTF-8 text file"):
+    with pytest.raises(InputError, match=r"is UTF-16 text, not CSV: save it as .* UTF-8"):
         ingest(raw, Workspace(tmp_path / "build"), connection)
 
 

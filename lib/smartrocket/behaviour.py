@@ -15,12 +15,23 @@ import pandas as pd
 from ibis import _
 from ibis.backends.duckdb import Backend
 
-from smartrocket.engine import keeping_order
+from smartrocket.cleaning import (
+    EARLIEST,
+    EVENT_TYPES,
+    HIGHEST_PRICE,
+    LATEST,
+    judge_rows,
+    make_ledger,
+    milliseconds,
+    parse_number,
+    require_events,
+)
+from smartrocket.engine import keeping_order, read_whole
 from smartrocket.errors import InputError
 from smartrocket.sessions import ORDER, number_sessions
+from smartrocket.wording import cut
 from smartrocket.workspace import Workspace
 
-EVENT_TYPES = ("view", "addtocart", "removefromcart", "transaction")
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 # A visitor type begins at this many actions.
 VISITOR_TYPES = {"passer-by": 1, "browser": 2, "explorer": 5, "enthusiast": 15}
@@ -30,8 +41,6 @@ BOT_EVENTS_A_DAY = 200
 # A log that begins or ends within this of midnight is taken to cover that day whole.
 EDGE_OF_DAY = pd.Timedelta(hours=1)
 DAY_SECONDS = 86_400
-# The last instant that DuckDB, pandas and Python can all hold (year 2262), in milliseconds.
-LATEST_MILLISECONDS = 9_214_646_400_000
 
 
 @ibis.udf.scalar.builtin(name="timezone", signature=(("string", "timestamp"), "timestamp('UTC')"))
@@ -109,11 +118,7 @@ def read_log(
     events = keep("events", link_events(raw_events, time_zone, session_gap_minutes))
     span = events.aggregate(first=_.clock.min(), last=_.clock.max()).execute().iloc[0]
     if pd.isna(span["first"]):
-        raise InputError(
-            "The events file has no usable row: each needs a timestamp in milliseconds, a visitorid, an "
-            "itemid "
-            f"and an event that is one of {', '.join(EVENT_TYPES)}."
-        )
+        require_events(make_ledger(judge_rows(raw_events), "events"))
     visitor_days = keep(
         "visitor_days",
         events.group_by(["visitorid", day(events).name("day")]).aggregate(events=_.count(), **count_types()),
@@ -144,12 +149,8 @@ def day(events: ibis.Table) -> ibis.Value:
 
 def link_events(raw_events: ibis.Table, time_zone: str, session_gap_minutes: int) -> ibis.Table:
     """Return the distinct usable events with their clock, session and previous event (see `Log`)."""
-    usable = raw_events.filter(
-        raw_events.event.isin(EVENT_TYPES),
-        raw_events.timestamp.between(0, LATEST_MILLISECONDS),
-        raw_events.visitorid.notnull(),
-        raw_events.itemid.notnull(),
-    )
+    judged = judge_rows(raw_events)
+    usable = judged.filter(judged.reason.isnull())
     distinct = usable.select("timestamp", "visitorid", "event", "itemid", "transactionid").distinct()
     timed = distinct.mutate(timestamp=distinct.timestamp.as_timestamp("ms"))
     numbered = number_sessions(timed, session_gap_minutes).drop("session_start")
@@ -209,14 +210,16 @@ def list_catalogue(raw_properties: ibis.Table, price_property: str) -> ibis.Tabl
     "12.00" is read as well.
     """
     rows = raw_properties.filter(_.itemid.notnull())
+    readable = rows.timestamp.between(milliseconds(EARLIEST), milliseconds(LATEST))
     moment = ibis.struct({"timestamp": rows.timestamp, "value": rows.value})
 
     def latest(name: str) -> ibis.Value:
-        return moment.max(where=(rows.property == name) & rows.timestamp.notnull())["value"]
+        return moment.max(where=(rows.property == name) & readable)["value"]
 
     items = rows.group_by("itemid").aggregate(category=latest("categoryid"), price=latest(price_property))
-    figure = items.price.strip().re_extract(r"^n?([0-9]+(?:\.[0-9]+)?)$", 1)
-    return items.select("itemid", categoryid=items.category.try_cast("int64"), price=figure.try_cast("float64"))
+    price = parse_number(items.price)
+    known = price.between(0, HIGHEST_PRICE).ifelse(price, ibis.null("float64"))
+    return items.select("itemid", categoryid=read_whole(items.category), price=known)
 
 
 def share_interval(successes: float, trials: float, level: float = 0.95) -> tuple[float, float]:
@@ -291,7 +294,12 @@ def profile_file(name: str, table: ibis.Table) -> dict:
         "last": None,
     }
     if "timestamp" in filled and rows:
-        ends = table.aggregate(first=table.timestamp.min(), last=table.timestamp.max()).execute().iloc[0]
+        readable = table.timestamp.between(milliseconds(EARLIEST), milliseconds(LATEST))
+        ends = (
+            table.aggregate(first=table.timestamp.min(where=readable), last=table.timestamp.max(where=readable))
+            .execute()
+            .iloc[0]
+        )
         described |= {"out_of_order": count_late_rows(table)}
         described |= {end: read_milliseconds(ends[end]) for end in ("first", "last")}
     return described
@@ -318,7 +326,7 @@ def read_milliseconds(milliseconds: float) -> str | None:
     """Write a time in milliseconds since 1970 as text in UTC, to the second; None where it is no such
     time.
     """
-    if pd.isna(milliseconds) or not 0 <= milliseconds <= LATEST_MILLISECONDS:
+    if pd.isna(milliseconds):
         return None
     return pd.Timestamp(int(milliseconds), unit="ms").isoformat(sep=" ", timespec="seconds")
 
@@ -354,15 +362,28 @@ def shorten(value: object, longest: int = 24) -> str | None:
     """Write a value of a column as text, cut where it is long; None where it is missing."""
     if pd.isna(value):
         return None
-    text = value if isinstance(value, str) else str(int(value))
-    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return cut(value if isinstance(value, str) else str(int(value)), longest)
 
 
-def count_event_types(log: Log) -> pd.DataFrame:
-    """Count the raw rows by event type, most frequent first: event (None where empty), rows, known."""
-    counted = log.raw_events.group_by("event").aggregate(rows=_.count()).execute()
-    counted["known"] = counted["event"].isin(EVENT_TYPES)
-    return counted.sort_values(["rows", "event"], ascending=[False, True], ignore_index=True)
+def count_event_types(log: Log, most: int = 20) -> pd.DataFrame:
+    """Count the raw rows by event type, most frequent first: event (None where empty), rows, known.
+
+    Names are cut where they are long. A column of free text has no end of types: beyond the `most` frequent ones the
+    unknown ones are one row.
+    """
+    counted = log.raw_events.group_by("event").aggregate(rows=_.count())
+    counted = counted.mutate(known=_.event.strip().lower().isin(EVENT_TYPES).fill_null(False))
+    order = [ibis.asc(~counted.known), ibis.desc(counted.rows), counted.event]
+    counted = counted.mutate(rank=ibis.row_number().over(order_by=order))
+    shown = counted.filter(_.known | (_.rank < most)).execute().sort_values(["rows", "event"], ascending=[False, True])
+    others = counted.filter(~_.known & (_.rank >= most)).aggregate(types=_.count(), rows=_.rows.sum()).execute().iloc[0]
+    shown["event"] = shown["event"].map(lambda name: shorten(name, 60))
+    if others["types"]:
+        rest = pd.DataFrame(
+            {"event": [f"({int(others['types']):,} other types)"], "rows": [int(others["rows"])], "known": [False]}
+        )
+        shown = pd.concat([shown, rest])
+    return shown[["event", "rows", "known"]].reset_index(drop=True)
 
 
 def match_catalogue(log: Log) -> pd.Series:

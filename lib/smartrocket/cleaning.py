@@ -3,6 +3,7 @@
 import ibis
 import pandas as pd
 
+from smartrocket.engine import read_whole
 from smartrocket.errors import InputError
 from smartrocket.wording import plural
 
@@ -12,6 +13,15 @@ EVENT_ORDER = ["timestamp", "visitorid", "itemid", "event", "transactionid"]
 BOT_LIMITS = [100, 200, 500]
 # A timestamp outside these bounds is not in milliseconds since 1970, whatever its file says.
 EARLIEST, LATEST = "1990-01-01", "2100-01-01"
+# Other units in which a time since 1970 may be written: how many of them are in a second.
+OTHER_UNITS = {"seconds": 1, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
+# A log does not fall silent for longer: what lies beyond such a pause was stamped by a clock that is wrong.
+LONGEST_SILENCE_DAYS = 366
+DAY_MILLISECONDS = 86_400_000
+# No price is higher in any currency; sums of what is would not be numbers.
+HIGHEST_PRICE = 1e12
+# A tree that is deeper is a chain of mistakes.
+DEEPEST_LEVEL = 100
 
 
 def parse_timestamps(table: ibis.Table) -> ibis.Table:
@@ -26,26 +36,65 @@ def judge_events(raw: ibis.Table, window_start: str | None, window_end: str | No
     regard to case and blanks. Adds `reason` (NULL = keep). Of several equal rows the first stays. Window ends
     are dates or times (UTC); the end itself is outside.
     """
-    name = raw.event.strip().lower()
-    judged = raw.mutate(event=name, readable=raw.timestamp.between(milliseconds(EARLIEST), milliseconds(LATEST)))
+    judged = judge_rows(raw, window_start, window_end)
     copies = ibis.window(group_by=["timestamp", "visitorid", "event", "itemid", "transactionid"])
     judged = judged.mutate(copy=ibis.row_number().over(copies))
+    repeated = judged.reason.isnull() & (judged.copy > 0)
+    return judged.mutate(reason=repeated.ifelse("exact duplicate", judged.reason)).drop("copy")
+
+
+def judge_rows(raw: ibis.Table, window_start: str | None = None, window_end: str | None = None) -> ibis.Table:
+    """Give each raw event the first reason to drop it for what it says itself, as `judge_events` does.
+
+    A repeated row has none. Looks once through the log, for the stretch of time in which it lies.
+    """
+    judged = raw.mutate(event=raw.event.strip().lower())
     outside = ibis.literal(False)
     if window_start is not None:
         outside = outside | (judged.timestamp < milliseconds(window_start))
     if window_end is not None:
         outside = outside | (judged.timestamp >= milliseconds(window_end))
     reason = ibis.cases(
-        (judged.timestamp.isnull(), "no readable timestamp"),
-        (~judged.readable, "timestamp out of range"),
+        *judge_timestamps(judged.timestamp),
         (judged.visitorid.isnull(), "no readable visitor id"),
         (judged.itemid.isnull(), "no readable item id"),
         (judged.event.isnull() | ~judged.event.isin(EVENT_TYPES), "unknown event type"),
         (outside, "outside the time window"),
-        (judged.copy > 0, "exact duplicate"),
         else_=ibis.null("string"),
     )
-    return judged.mutate(reason=reason).drop("readable", "copy")
+    judged = judged.mutate(reason=reason)
+    first, last = find_span(judged.filter(judged.reason.isnull()))
+    far = judged.reason.isnull() & ~judged.timestamp.between(first, last)
+    return judged.mutate(reason=far.ifelse("more than a year from all other events", judged.reason))
+
+
+def judge_timestamps(timestamp: ibis.expr.types.IntegerColumn) -> list[tuple[ibis.Value, str]]:
+    """Return the reasons to drop a row for its time in milliseconds, each with when it holds, for `ibis.cases`."""
+    first, last = milliseconds(EARLIEST), milliseconds(LATEST)
+    units = [
+        (timestamp.between(first * unit // 1000, last * unit // 1000), f"timestamp in {name}")
+        for name, unit in OTHER_UNITS.items()
+    ]
+    return [
+        (timestamp.isnull(), "no readable timestamp"),
+        *units,
+        (~timestamp.between(first, last), "timestamp out of range"),
+    ]
+
+
+def find_span(events: ibis.Table) -> tuple[int, int]:
+    """Return the first and last millisecond of the days in which a log lies.
+
+    `events` has timestamp (ms). Where the log is silent for longer than `LONGEST_SILENCE_DAYS`, it lies on the side
+    of that pause with more events. One event of a clock that is wrong would else stretch the log by decades.
+    """
+    daily = events.group_by(day=events.timestamp // DAY_MILLISECONDS).agg(events=events.count())
+    days = daily.order_by("day").to_pandas()
+    if days.empty:
+        return 0, 0
+    stretch = (days.day.diff() > LONGEST_SILENCE_DAYS).cumsum()
+    inside = days.day[stretch == days.events.groupby(stretch).sum().idxmax()]
+    return int(inside.iloc[0]) * DAY_MILLISECONDS, (int(inside.iloc[-1]) + 1) * DAY_MILLISECONDS - 1
 
 
 def milliseconds(moment: str) -> int:
@@ -61,7 +110,7 @@ def judge_bots(judged: ibis.Table, bot_events_per_day: int | None) -> ibis.Table
     if bot_events_per_day is None:
         return judged
     kept = judged.filter(judged.reason.isnull())
-    daily = kept.group_by("visitorid", day=(kept.timestamp // 86_400_000)).agg(events=kept.count())
+    daily = kept.group_by("visitorid", day=(kept.timestamp // DAY_MILLISECONDS)).agg(events=kept.count())
     bots = daily.filter(daily.events > bot_events_per_day).select("visitorid").distinct()
     is_bot = judged.reason.isnull() & judged.visitorid.isin(bots.visitorid)
     return judged.mutate(reason=is_bot.ifelse("bot", judged.reason))
@@ -123,7 +172,8 @@ def require_events(ledger: pd.DataFrame) -> None:
     reasons = ", ".join(f"{row.rows:,} as {row.outcome!r}" for row in ledger.itertuples())
     raise InputError(
         f"of {plural(int(ledger.rows.sum()), 'row')} of the events none can be used ({reasons}): timestamps must be "
-        f"milliseconds since 1970, ids whole numbers, events one of {', '.join(EVENT_TYPES)}."
+        f"milliseconds since 1970, ids whole numbers, events one of {', '.join(EVENT_TYPES)}, all within "
+        "the profile's window."
     )
 
 
@@ -151,14 +201,14 @@ def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
     """
     role = ibis.cases(*((raw.property == name, role) for role, name in properties.items()), else_=ibis.null("string"))
     judged = raw.mutate(role=role, number=parse_number(raw.value))
-    whole = judged.value.try_cast("int64")
     reason = ibis.cases(
         (judged.role.isnull(), "other property"),
-        (judged.timestamp.isnull(), "no readable timestamp"),
+        *judge_timestamps(judged.timestamp),
         (judged.itemid.isnull(), "no readable item id"),
-        ((judged.role == "category") & whole.isnull(), "category is not a number"),
+        ((judged.role == "category") & read_whole(judged.value).isnull(), "category is not a number"),
         ((judged.role == "price") & judged.number.isnull(), "price is not a number"),
         ((judged.role == "price") & (judged.number < 0), "price is negative"),
+        ((judged.role == "price") & (judged.number > HIGHEST_PRICE), "price out of range"),
         ((judged.role == "availability") & ~judged.value.isin(["0", "1"]).fill_null(False), "neither 0 nor 1"),
         else_=ibis.null("string"),
     )
@@ -192,7 +242,7 @@ def make_history(judged: ibis.Table, role: str, value: ibis.Value, name: str) ->
 
 def category_history(judged: ibis.Table) -> ibis.Table:
     """Return the category of each item over time: itemid, categoryid, valid_from, valid_to."""
-    return make_history(judged, "category", judged.value.try_cast("int64"), "categoryid")
+    return make_history(judged, "category", read_whole(judged.value), "categoryid")
 
 
 def price_history(judged: ibis.Table) -> ibis.Table:
@@ -234,7 +284,8 @@ def climb_tree(judged: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 
     Returns categoryid, parentid (missing for a root), level (root = 0), root, path ("root/.../id"), sorted by
     path; and the counts `orphans` (parent not in the tree: taken as roots) and `cycles` (circles of
-    categories that are their own ancestors: the smallest id of each is taken as its root).
+    categories that are their own ancestors: the smallest id of each is taken as its root). Raises InputError for a
+    tree of more than `DEEPEST_LEVEL` levels.
     """
     kept = judged[judged.reason.isna()].sort_values("categoryid")
     parents = {
@@ -248,6 +299,10 @@ def climb_tree(judged: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     rows = []
     for category, parent in parents.items():
         path = climb(category, parents)
+        if len(path) > DEEPEST_LEVEL:
+            raise InputError(
+                f"the category tree puts category {category} more than {DEEPEST_LEVEL} levels deep: mend its parentids."
+            )
         rows.append((category, parent, len(path) - 1, path[0], "/".join(map(str, path))))
     tree = pd.DataFrame(rows, columns=["categoryid", "parentid", "level", "root", "path"])
     tree = tree.astype({"categoryid": "int64", "parentid": "Int64", "level": "int32", "root": "int64", "path": "str"})
@@ -271,8 +326,8 @@ def find_circles(parents: dict[int, int | None]) -> list[list[int]]:
 
 
 def climb(category: int, parents: dict[int, int | None]) -> list[int]:
-    """Return the path to a category, the root first."""
+    """Return the path to a category, the root first; of one that lies too deep, the lower end."""
     path = [category]
-    while (parent := parents[path[-1]]) is not None:
+    while (parent := parents[path[-1]]) is not None and len(path) <= DEEPEST_LEVEL:
         path.append(parent)
     return path[::-1]

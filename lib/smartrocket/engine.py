@@ -38,6 +38,18 @@ def keeping_order(connection: Backend) -> Iterator[None]:
     connection.raw_sql("SET preserve_insertion_order = false")
 
 
+def read_whole(text: ibis.expr.types.StringColumn) -> ibis.expr.types.IntegerColumn:
+    """Read a whole number; what is none is missing.
+
+    `12.0`, as pandas writes whole numbers in a column with gaps, is whole; `12.6`, `1e3` and `0x10` are not.
+    """
+    # A bare cast would move into DuckDB's CSV reader, which then refuses the whole file for one odd value.
+    number = text.nullif("").try_cast("int64")
+    # The cast rounds. Most numbers are written just as the engine writes them, and need no look at their letters.
+    whole = (number.cast("string") == text) | text.re_search(r"^\s*[+-]?[0-9]+(\.0*)?\s*$")
+    return whole.ifelse(number, ibis.null("int64"))
+
+
 # Rows of a group in a Parquet file: enough to compress well, few enough to skip.
 GROUP_ROWS = 100_000
 

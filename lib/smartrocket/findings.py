@@ -28,7 +28,8 @@ class Finding:
 
 def escape_markdown(text: object) -> str:
     """Make a text from the data harmless inside Markdown and HTML: it is shown, never interpreted."""
-    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$@^&-])", lambda match: f"&#{ord(match[1])};", str(text))
+    text = re.sub(r"[\x00-\x1f\x7f]+", " ", str(text))
+    return re.sub(r"([\\`*_{}\[\]()#+!|<>~$@^&-])", lambda match: f"&#{ord(match[1])};", text)
 
 
 def figure_html(finding: Finding, name: str) -> str:

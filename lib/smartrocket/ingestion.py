@@ -8,10 +8,19 @@ import duckdb
 import ibis
 from ibis.backends.duckdb import Backend
 
-from smartrocket.engine import keeping_order, write_parquet
+from smartrocket.engine import keeping_order, read_whole, write_parquet
 from smartrocket.errors import InputError
 from smartrocket.files import replacing
-from smartrocket.rawfiles import CATEGORIES, EVENTS, PROPERTIES, RawFiles, check_events, find_columns, read_header
+from smartrocket.rawfiles import (
+    CATEGORIES,
+    EVENTS,
+    PROPERTIES,
+    RawFiles,
+    check_files,
+    find_columns,
+    is_compressed,
+    read_header,
+)
 from smartrocket.workspace import Workspace
 
 # Property values are long hashed texts; a line may hold a whole description.
@@ -23,9 +32,9 @@ def read_table(
 ) -> ibis.Table:
     """Open CSV files with one and the same header as a table with the columns of `schema`, without loading them.
 
-    `columns` maps a schema's column to the files' name for it, where they differ. A value that is not a number
-    where a number belongs becomes missing; cleaning counts it. Raises InputError for an empty file and for a
-    missing column, naming it.
+    The files are all plain, or all compressed with gzip. `columns` maps a schema's column to the files' name for it,
+    where they differ. A value that is not a number where a number belongs becomes missing; cleaning counts it. Raises
+    InputError for an empty file and for a missing column, naming it.
     """
     header, names = find_columns(paths[0], schema, columns or {})
     unique = [f"{name}_{place}" if name not in names.values() else name for place, name in enumerate(header)]
@@ -38,19 +47,19 @@ def read_table(
         escape='"',
         columns=dict.fromkeys(unique, "VARCHAR"),
         max_line_size=LONGEST_LINE,
+        compression="gzip" if is_compressed(paths[0]) else "none",
     )
     return table.select(
         **{
-            name: (read_value(table[given], kind) if given in header else ibis.null(kind))
+            name: read_column(table[given], kind) if given in header else ibis.null(kind)
             for (name, given), kind in zip(names.items(), schema.values(), strict=True)
         }
     )
 
 
-def read_value(text: ibis.expr.types.StringColumn, kind: str) -> ibis.Value:
-    """Read a column's text as a type; what cannot be read as a number is missing."""
-    # A bare cast would move into DuckDB's CSV reader, which then refuses the whole file for one odd value.
-    return text if kind == "string" else text.nullif("").try_cast(kind)
+def read_column(text: ibis.expr.types.StringColumn, kind: str) -> ibis.Value:
+    """Read a column's text as a type of a schema."""
+    return text if kind == "string" else read_whole(text)
 
 
 def store(table: ibis.Table, path: Path) -> int:
@@ -62,10 +71,18 @@ def store(table: ibis.Table, path: Path) -> int:
         return write_parquet(table, path)
     except duckdb.Error as error:
         message = str(error)
+        damaged = re.search(r"GZIP.*?: *(/.+)$", message, re.MULTILINE | re.IGNORECASE)
+        if damaged:
+            raise InputError(f"{damaged[1]} is a damaged gzip file: compress or copy it again.") from None
         line = re.search(r"CSV Error on Line: (\d+)", message)
         file = re.search(r"^ *file = (.+)$", message, re.MULTILINE)
-        if line is None or file is None:
+        if file is None:
             raise
+        if line is None:
+            raise InputError(
+                f"{file[1]} cannot be read as comma-separated text: some of its lines end in CR LF and others in LF, "
+                "or a quote is out of place; save it anew with one kind of line end."
+            ) from None
         raise InputError(f"{file[1]}, line {line[1]}: {explain(message)}; mend or remove that line.") from None
 
 
@@ -76,6 +93,8 @@ def explain(message: str) -> str:
         # DuckDB stops counting at the first field too many.
         found = f"{fields[2]} fields, not" if int(fields[2]) < int(fields[1]) else "more fields than"
         return f"it has {found} the {fields[1]} columns that the first line names"
+    if "Maximum line size" in message:
+        return f"it is longer than {LONGEST_LINE // 1024**2} megabytes"
     if "unterminated quote" in message:
         return "a quote is opened in it and never closed"
     if "unicode" in message.lower() or "utf-8" in message.lower():
@@ -92,10 +111,10 @@ def ingest(raw: dict, workspace: Workspace, connection: Backend) -> dict[str, in
     each. Raises InputError for a missing or empty events file, a missing column, and a line that cannot be read.
     """
     files = RawFiles.describe(raw)
-    check_events(files)
+    check_files(files)
     events = read_table(connection, [files.events_path()], EVENTS, files.columns)
     # Parts of the same columns are read in one go, in their order, which takes less time and memory than a union.
-    headers = {path: read_header(path) for path in files.properties_paths()}
+    headers = {path: (read_header(path), is_compressed(path)) for path in files.properties_paths()}
     alike = [list(paths) for _, paths in groupby(headers, headers.get)]
     parts = [read_table(connection, paths, PROPERTIES) for paths in alike]
     tree = files.category_tree_path()
@@ -111,7 +130,21 @@ def ingest(raw: dict, workspace: Workspace, connection: Backend) -> dict[str, in
         ):
             path = workspace.path(f"interim/raw_{name}.parquet")
             rows[name] = store(table, path) if given else store_empty(connection, table, path)
+    if tree:
+        check_parents(connection, tree)
     return rows
+
+
+def check_parents(connection: Backend, tree: Path) -> None:
+    """Raise InputError for a parent that is no number: taken for missing, it would make its category a root."""
+    written = read_table(connection, [tree], dict.fromkeys(CATEGORIES, "string"))
+    parent = written.parentid.strip()
+    odd = written.filter(parent.length() > 0, read_whole(parent).isnull()).limit(1).to_pandas()
+    for row in odd.itertuples():
+        raise InputError(
+            f"{tree}: category {str(row.categoryid)[:40]!r} has the parent {row.parentid[:40]!r}, which is not a "
+            "number: write a categoryid there, or nothing for a root."
+        )
 
 
 def empty(schema: dict[str, str]) -> ibis.Table:

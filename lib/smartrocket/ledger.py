@@ -8,7 +8,7 @@ from IPython.display import HTML
 from smartrocket import figures
 from smartrocket.findings import Finding, escape_markdown
 from smartrocket.tables import table
-from smartrocket.wording import joined, number, percent, plural, write_date
+from smartrocket.wording import cut, joined, number, percent, plural, write_date
 from smartrocket.workspace import Workspace
 
 
@@ -82,7 +82,9 @@ def tabulate_properties(properties: pd.DataFrame, most: int = 10) -> HTML:
     if properties.empty:
         return HTML('<p class="finding-absent">The shop has written down no property.</p>')
     formats = dict.fromkeys(["rows", "items", "values"], ",.0f")
-    return table(properties.head(most), "The most frequent item properties", formats)
+    # A name is text of the shop's and may be of any length.
+    shown = properties.head(most).assign(property=properties.property.map(cut, na_action="ignore"))
+    return table(shown, "The most frequent item properties", formats)
 
 
 def read_properties(

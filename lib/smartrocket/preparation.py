@@ -16,7 +16,7 @@ from smartrocket.errors import InputError
 from smartrocket.files import ROOT, hash_file, read_json, remove, replacing, write_if_changed, write_json
 from smartrocket.generator import generate
 from smartrocket.profiles import Profile, load_profile, resolve
-from smartrocket.rawfiles import RawFiles, check_events
+from smartrocket.rawfiles import RawFiles, check_files
 
 LIBRARY = Path(__file__).parent
 
@@ -40,7 +40,7 @@ def prepare(name: str, shop: str | None = None) -> None:
     raw = RawFiles.describe(parameters["01_eda"]["raw"])
     if raw.folder == FOLDER.resolve():
         check_download()
-    check_events(raw)
+    check_files(raw)
     for notebook, values in parameters.items():
         check_parameters(notebook, values)
         write_if_changed(build / "params" / f"{notebook}.yaml", yaml.safe_dump(values, sort_keys=False))

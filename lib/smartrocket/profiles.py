@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import reprlib
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
@@ -15,12 +16,14 @@ from smartrocket.files import ROOT
 from smartrocket.generator import ShopDesign
 
 PARAMS = ROOT / "params"
+# Whoever has more to mend reads no further.
+MOST_PROBLEMS = 8
 
 
 class Strict(BaseModel):
     """A section of a profile: an unknown key or a value of another type is an error."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", strict=True, populate_by_name=True, allow_inf_nan=False)
 
 
 def known_time_zone(name: str) -> str:
@@ -330,7 +333,8 @@ def check_profile(path: Path) -> Profile:
         return Profile.model_validate(merged)
     except ValidationError as error:
         problems = sorted({explain(problem, path, content) for problem in error.errors()})
-        raise InputError("\n".join(problems)) from None
+        more = [f"and {len(problems) - MOST_PROBLEMS} more."] if len(problems) > MOST_PROBLEMS else []
+        raise InputError("\n".join(problems[:MOST_PROBLEMS] + more)) from None
 
 
 def combine(usual: dict, changes: dict) -> dict:
@@ -354,6 +358,9 @@ def read_yaml(path: Path) -> dict:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{shown}{place}: {getattr(error, 'problem', error)}; mend the YAML there.") from error
+    except (ValueError, RecursionError) as error:
+        # A date such as 2015-13-45, or brackets in brackets without end.
+        raise InputError(f"{shown} holds a value that cannot be read ({error}): mend the YAML there.") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -369,10 +376,9 @@ def name_file(path: Path) -> str:
 def explain(problem: dict, path: Path, content: dict) -> str:
     """Say in one sentence what is wrong with a profile: file, key, and what to do."""
     place = [part for part in problem["loc"] if is_key(part)]
-    own = content
-    for part in place[:2]:
-        own = own.get(part) if isinstance(own, dict) else None
-    shown = name_file(path if own is not None or place[0] not in SECTIONS else PARAMS / "defaults.yaml")
+    section = content.get(place[0])
+    own = place[0] in content and (len(place) == 1 or not isinstance(section, dict) or place[1] in section)
+    shown = name_file(path if own or place[0] not in SECTIONS else PARAMS / "defaults.yaml")
     key = ".".join(map(str, place))
     if problem["type"] == "extra_forbidden" or problem["loc"][-1] == "[key]":
         known = list_keys(place[:-1]) or re.findall(r"'(.+?)'", problem.get("ctx", {}).get("expected", ""))
@@ -383,7 +389,7 @@ def explain(problem: dict, path: Path, content: dict) -> str:
     if problem["type"] == "missing":
         return f"{shown}: {key} is missing; give it a value."
     message = problem["msg"].removeprefix("Value error, ")
-    return f"{shown}: {key} is {problem['input']!r}; {message[0].lower()}{message[1:]}."
+    return f"{shown}: {key} is {reprlib.repr(problem['input'])}; {message[0].lower()}{message[1:]}."
 
 
 def is_key(part: str | int) -> bool:

@@ -4,17 +4,37 @@ Every call of make imports this module, so it needs nothing but the standard lib
 """
 
 import csv
+import gzip
+import zlib
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT
+from smartrocket.wording import cut
 
 EVENTS = {"timestamp": "int64", "visitorid": "int64", "event": "string", "itemid": "int64", "transactionid": "int64"}
 PROPERTIES = {"timestamp": "int64", "itemid": "int64", "property": "string", "value": "string"}
 CATEGORIES = {"categoryid": "int64", "parentid": "int64"}
 # A log of a shop that does not number its transactions is still a log.
 OPTIONAL = {"transactionid"}
+GZIP = b"\x1f\x8b"
+# How files begin that are often taken for CSV, and what to call them.
+NOT_TEXT = {
+    b"PK\x03\x04": "a ZIP archive or an Excel workbook",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+    b"PAR1": "a Parquet file",
+    b"\xff\xfe": "UTF-16 text",
+    b"\xfe\xff": "UTF-16 text",
+}
+# A first line that is longer names no columns: it is some other kind of file.
+LONGEST_HEADER = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -41,22 +61,26 @@ class RawFiles:
 
     def events_path(self) -> Path:
         """Return the path of the events. Raises InputError when the file is missing."""
-        path = self.folder / self.events
-        if not path.is_file():
+        path = self.find(self.events)
+        if path is None:
             raise InputError(
-                f"{path} is missing: put the shop's click log there "
+                f"{self.folder / self.events} is missing: put the shop's click log there "
                 "(columns timestamp, visitorid, event, itemid, transactionid)."
             )
         return path
 
     def properties_paths(self) -> list[Path]:
         """Return the item property files that exist; a shop may have none."""
-        return [path for name in self.properties if (path := self.folder / name).is_file()]
+        return [path for name in self.properties if (path := self.find(name))]
 
     def category_tree_path(self) -> Path | None:
         """Return the path of the category tree, or None where the shop has none."""
-        path = self.folder / self.category_tree
-        return path if path.is_file() else None
+        return self.find(self.category_tree)
+
+    def find(self, name: str) -> Path | None:
+        """Return the path of a file under its name or, compressed, under `<name>.gz`; None where it is absent."""
+        paths = (self.folder / name, self.folder / f"{name}.gz")
+        return next((path for path in paths if path.is_file()), None)
 
     def present(self) -> list[Path]:
         """Return every file that exists, events first. Raises InputError when the events are missing."""
@@ -64,48 +88,115 @@ class RawFiles:
         return [self.events_path(), *self.properties_paths(), *([tree] if tree else [])]
 
 
-def read_header(path: Path) -> list[str]:
-    """Return the column names in the first line of a CSV file. Raises InputError for an empty file."""
+def is_compressed(path: Path) -> bool:
+    """Tell from its first bytes whether a file is compressed with gzip. Raises InputError where it cannot be read."""
+    return read_start(path).startswith(GZIP)
+
+
+def read_start(path: Path) -> bytes:
+    """Return the first bytes of a file. Raises InputError where it cannot be opened."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            header = next(csv.reader(file), [])
+        with path.open("rb") as file:
+            return file.read(8)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): check its permissions.") from None
+
+
+@contextmanager
+def open_text(path: Path, errors: str = "strict") -> Iterator[TextIO]:
+    """Open a raw file, plain or compressed with gzip, as UTF-8 text.
+
+    Raises InputError where its first bytes say that it is something else, or what is read of it is not UTF-8 or not
+    whole.
+    """
+    start = read_start(path)
+    for mark, kind in NOT_TEXT.items():
+        if start.startswith(mark):
+            raise InputError(f"{path} is {kind}, not CSV: save it as comma-separated UTF-8 text, plain or in gzip.")
+    opened = gzip.open if start.startswith(GZIP) else open
+    try:
+        with opened(path, "rt", encoding="utf-8-sig", errors=errors, newline="") as file:
+            yield file
     except UnicodeDecodeError as error:
-        raise InputError(f"{path} is not a UTF-8 text file ({error.reason}): save it as CSV in UTF-8.") from error
+        raise InputError(f"{path} is not a UTF-8 text file ({error.reason}): save it as CSV in UTF-8.") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path} is a damaged gzip file ({error}): compress or copy it again.") from None
+
+
+def read_header(path: Path) -> list[str]:
+    """Return the column names in the first line of a CSV file, plain or compressed with gzip.
+
+    Raises InputError for an empty file and for one whose first line cannot be read.
+    """
+    with open_text(path) as file:
+        line = file.readline(LONGEST_HEADER)
+    if len(line) == LONGEST_HEADER:
+        raise InputError(f"{path} has a first line without an end: it must name the columns.")
+    try:
+        header = next(csv.reader([line], strict=True), [])
+    except csv.Error as error:
+        raise InputError(
+            f"{path}, line 1: the names of the columns cannot be read ({error}): mend that line."
+        ) from None
     if not any(name.strip() for name in header):
         raise InputError(f"{path} is empty: its first line must name the columns.")
     return [name.strip() for name in header]
 
 
+def quote_header(header: list[str], longest: int = 200) -> str:
+    """Write the first line of a file for a message, cut where it is long, and nothing in it that is not printable."""
+    names = ", ".join(name if name.isprintable() else repr(name) for name in header)
+    return cut(names, longest)
+
+
 def find_columns(path: Path, schema: dict[str, str], columns: dict[str, str]) -> tuple[list[str], dict[str, str]]:
     """Return the header of a CSV file, and the file's name for each column of the schema.
 
-    Raises InputError for an empty file, a missing column and one that is named twice.
+    Raises InputError for an empty file, a missing column, one that is named twice and one that is mapped twice.
     """
     header = read_header(path)
     names = {name: columns.get(name, name) for name in schema}
+    for given, times in Counter(names.values()).items():
+        if times > 1 and given in header:
+            both = " and ".join(name for name in names if names[name] == given)
+            raise InputError(
+                f"{path}: the profile's raw: columns take {given!r} for {both}: map each to its own column."
+            )
     for name, given in names.items():
         if given not in header and name not in OPTIONAL:
-            remedy = (
-                f", or map it in the profile with raw: columns: {{{name}: <name in the file>}}"
-                if schema is EVENTS
-                else ""
-            )
             raise InputError(
-                f"{path} has no column {given!r} (its first line has: {', '.join(header)}): rename the column{remedy}."
+                f"{path} has no column {given!r} (its first line has: {quote_header(header)}): "
+                + say_remedy(header, schema, name)
             )
         if header.count(given) > 1:
             raise InputError(f"{path} names the column {given!r} twice in its first line: keep one of them.")
     return header, names
 
 
-def check_events(files: RawFiles) -> None:
-    """Check what can be checked of the events without reading them all.
+def say_remedy(header: list[str], schema: dict[str, str], name: str) -> str:
+    """Say what to do about a file without a column that it must have."""
+    separator = next((sign for sign in ";\t|" if len(header) == 1 and sign in header[0]), None)
+    if separator is not None:
+        return f"its fields are separated by {separator!r}; save it with commas."
+    if all(value.lstrip("-").isdigit() for value in header[:2]):
+        return f"it begins with a row; write the names of the columns above it: {','.join(schema)}."
+    remedy = f", or map it in the profile with raw: columns: {{{name}: <name in the file>}}" if schema is EVENTS else ""
+    return f"rename the column{remedy}."
 
-    Raises InputError when the file is missing or empty, lacks a column, or has a header and nothing else.
+
+def check_files(files: RawFiles) -> None:
+    """Check what can be checked of a shop's files without reading them all.
+
+    Raises InputError when the events are missing, a file is empty or lacks a column, or the events have a header
+    and nothing else.
     """
     path = files.events_path()
     find_columns(path, EVENTS, files.columns)
-    with path.open(encoding="utf-8-sig", errors="replace") as file:
+    for properties in files.properties_paths():
+        find_columns(properties, PROPERTIES, {})
+    if tree := files.category_tree_path():
+        find_columns(tree, CATEGORIES, {})
+    with open_text(path, errors="replace") as file:
         next(file)
         if not any(line.strip() for line in file):
             raise InputError(f"{path} has a header but no event: put at least one day of the shop's log there.")

@@ -30,6 +30,11 @@ def plural(count: int, noun: str, many: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
 
 
+def cut(text: str, longest: int = 60) -> str:
+    """Cut a text that may be of any length: ("abcdef", 4) -> "abc…"."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
 def capitalise(text: str) -> str:
     """Begin a text with a capital and leave the rest: "random walk of GRU" -> "Random walk of GRU"."""
     return text[:1].upper() + text[1:]
