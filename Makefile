@@ -69,7 +69,12 @@ test: $(READY) ## check style and run every test (the browser tests need Debian'
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 bench: $(READY) ## measure against plain pandas, on a shop of RetailRocket's size (minutes; SCALE=0.1 for a tenth)
+ifdef TRAIN
+	@$(PYTHON) bench/recommenders.py --train "$(TRAIN)" --test "$(TEST)" $(if $(OFFICIAL),--official "$(OFFICIAL)") \
+		--output build/bench/recommenders.jsonl
+else
 	@$(PYTHON) bench/data.py --scale $(SCALE) --output build/bench/data.jsonl
+endif
 
 fuzz: $(READY) ## try hundreds of mutations of raw files and profiles (half an hour; TRIES=500, SEED=1)
 	@$(PYTHON) bench/mutations.py --tries $(TRIES) --seed $(SEED)

@@ -5,7 +5,7 @@
 Both files are tab-separated with the columns SessionId, ItemId, Time (seconds or milliseconds). The protocol is that
 of the official code: every next click of every test session is ranked against all items of the training file, and ties
 count against the model. With a checkout of the official PyTorch code, which is not part of this project, that runs
-too, on the same files, with the parameters its authors tuned for RetailRocket.
+too, on the same sessions, with the parameters its authors tuned for RetailRocket.
 
 train_seconds is the wall time of training; events_per_second how many next clicks training read in a second (a network
 reads all of them in each epoch); sessions_per_second how many sessions get all their scores in a second, 256 at a time;
@@ -14,21 +14,23 @@ step_milliseconds how long one session alone takes; memory_mb the most memory th
 
 import argparse
 import json
+import os
 import re
 import resource
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import torch
 
 from smartrocket import ranking
 from smartrocket.blending import Blend
 from smartrocket.errors import InputError
+from smartrocket.files import replacing
 from smartrocket.gru4rec import GRU4Rec, Settings
 from smartrocket.neighbours import simple_models
 from smartrocket.profiles import load_profile
@@ -76,15 +78,30 @@ def read_clicks(path: Path) -> pd.DataFrame:
     ).reset_index(drop=True)
 
 
+def write_clicks(path: Path, clicks: pd.DataFrame) -> None:
+    """Write clicks, as `read_clicks` returns them, in the official format, times in milliseconds."""
+    milliseconds = clicks.timestamp.to_numpy().astype("datetime64[ms]").astype(np.int64)
+    columns = (clicks.sessionid, clicks.itemid, milliseconds)
+    pd.DataFrame(dict(zip(COLUMNS, columns, strict=True))).to_csv(path, sep="\t", index=False)
+
+
+def keep_known(test: pd.DataFrame, item_ids: np.ndarray) -> pd.DataFrame:
+    """Return the test clicks on items that training saw, without the sessions that have a single one."""
+    known = test[test.itemid.isin(item_ids)]
+    return known[known.groupby("sessionid").itemid.transform("size") >= 2]
+
+
 def read_both(train_path: Path, test_path: Path) -> tuple[Sessions, NextClicks, int]:
     """Return the training sessions, every next click of the test sessions, and how many items there are.
 
-    Clicks of the test on items that training never saw are left out.
+    Clicks of the test on items that training never saw are left out. Raises InputError where no click is left to
+    predict.
     """
     train, test = read_clicks(train_path), read_clicks(test_path)
     item_ids = ranking.catalogue(train)
-    known = test[test.itemid.isin(item_ids)]
-    asked = ranking.next_clicks(ranking.read_sessions(known, item_ids))
+    asked = ranking.next_clicks(ranking.read_sessions(keep_known(test, item_ids), item_ids))
+    if not len(asked):
+        raise InputError(f"{test_path} has no session with two clicks on items of {train_path}: nothing to predict.")
     return ranking.read_sessions(train, item_ids), asked, len(item_ids)
 
 
@@ -156,19 +173,29 @@ def run_models(bench: Bench, settings: Settings, weight: float, recent_days: flo
     yield bench.report(BLEND)
 
 
-def run_official(checkout: Path, train: Path, test: Path, parameters: dict) -> dict:
-    """Train and score the official code in a process of its own and return its line.
-
-    Raises InputError where the checkout is not one, or its run fails.
-    """
+def find_script(checkout: Path) -> Path:
+    """Return the script of a checkout of the official code; raises InputError where there is none."""
     script = checkout / "run.py"
     if not script.exists():
         raise InputError(f"{checkout} has no run.py: --official wants a checkout of GRU4Rec_PyTorch_Official.")
+    return script.resolve()
+
+
+def run_official(script: Path, train: Path, test: Path, parameters: dict, threads: int = 2) -> dict:
+    """Train and score the official code in a process of its own and return its line.
+
+    It reads the same test clicks as our models, without those left out by `keep_known`. Raises InputError where its
+    run fails.
+    """
     given = ",".join(f"{name}={value}" for name, value in parameters.items())
     runner = Path(__file__).with_name("official_runner.py")
-    command = [sys.executable, str(runner), str(script.resolve()), str(train.resolve()), "-t", str(test.resolve())]
-    command += ["-m", *map(str, LENGTHS), "-e", "conservative", "-d", "cpu", "-ps", given]
-    finished = subprocess.run(command, capture_output=True, text=True, cwd=checkout)
+    with tempfile.TemporaryDirectory() as folder:
+        known = Path(folder) / "test.tsv"
+        write_clicks(known, keep_known(read_clicks(test), ranking.catalogue(read_clicks(train))))
+        command = [sys.executable, str(runner), str(script), str(train.resolve()), "-t", str(known)]
+        command += ["-m", *map(str, LENGTHS), "-e", "conservative", "-d", "cpu", "-ps", given]
+        surroundings = os.environ | {"OMP_NUM_THREADS": str(threads)}
+        finished = subprocess.run(command, capture_output=True, text=True, cwd=script.parent, env=surroundings)
     if finished.returncode:
         said = finished.stderr.strip().splitlines() or [f"exit status {finished.returncode}"]
         raise InputError(f"the official code failed: {said[-1]}")
@@ -204,19 +231,35 @@ def main() -> None:
     parser.add_argument("--profile", default="retailrocket", help="profile with the network's settings")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--output", type=Path, help="file that takes the lines, whole or not at all")
     arguments = parser.parse_args()
+    # Loaded after smartrocket, which tells OpenMP how to wait.
+    import torch
+
     torch.set_num_threads(arguments.threads)
     chosen = load_profile(arguments.profile).gru4rec_baseline
     settings = Settings(**chosen.network.model_dump(exclude_none=True))
+    lines = []
     try:
+        script = find_script(arguments.official) if arguments.official else None
         bench = Bench(*read_both(arguments.train, arguments.test))
         for line in run_models(bench, settings, chosen.blend_weight, chosen.recent_days, arguments.seed):
-            print(json.dumps(line), flush=True)
-        if arguments.official:
-            line = run_official(arguments.official, arguments.train, arguments.test, OFFICIAL_PARAMETERS)
-            print(json.dumps(line), flush=True)
+            lines.append(show(line))
+        if script:
+            files = arguments.train, arguments.test
+            lines.append(show(run_official(script, *files, OFFICIAL_PARAMETERS, arguments.threads)))
     except InputError as error:
         sys.exit(str(error))
+    if arguments.output:
+        with replacing(arguments.output) as temporary:
+            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def show(line: dict) -> str:
+    """Print a line as JSON and return it."""
+    text = json.dumps(line)
+    print(text, flush=True)
+    return text
 
 
 if __name__ == "__main__":

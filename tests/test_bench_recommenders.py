@@ -1,5 +1,7 @@
 import json
+import re
 import sys
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -98,7 +100,8 @@ print("Recall@20: 0.519616 MRR@20: 0.216372")
 def test_the_official_code_is_run_beside(files, tmp_path):
     (tmp_path / "helper.py").write_text("import sys\n")
     (tmp_path / "run.py").write_text(f"import joblib\nfrom helper import sys\n{OUTPUT}")
-    line = recommenders.run_official(tmp_path, *files, recommenders.OFFICIAL_PARAMETERS)
+    script = recommenders.find_script(tmp_path)
+    line = recommenders.run_official(script, *files, recommenders.OFFICIAL_PARAMETERS)
     assert set(line) == KEYS
     assert line["recall@1"] == 0.12533
     assert line["mrr@20"] == 0.21637
@@ -107,14 +110,58 @@ def test_the_official_code_is_run_beside(files, tmp_path):
 
 
 def test_the_official_codes_arguments(files, tmp_path):
-    (tmp_path / "run.py").write_text("import sys\nsys.exit(' '.join(sys.argv[1:]))\n")
-    with pytest.raises(InputError, match="official code failed") as failure:
-        recommenders.run_official(tmp_path, *files, {"layers": 224, "constrained_embedding": True})
-    train, test = files
-    assert f"{train} -t {test} -m 1 5 10 20 -e conservative -d cpu" in str(failure.value)
+    (tmp_path / "run.py").write_text(
+        "import os, sys\nsys.exit(' '.join([os.environ['OMP_NUM_THREADS'], *sys.argv[1:]]))"
+    )
+    with pytest.raises(InputError, match="official code failed: 3 ") as failure:
+        recommenders.run_official(
+            tmp_path / "run.py", *files, {"layers": 224, "constrained_embedding": True}, threads=3
+        )
+    assert re.search(rf"{files[0]} -t \S+ -m 1 5 10 20 -e conservative -d cpu", str(failure.value))
     assert str(failure.value).endswith("-ps layers=224,constrained_embedding=True")
     with pytest.raises(InputError, match=r"no run\.py"):
-        recommenders.run_official(tmp_path / "elsewhere", *files, {})
+        recommenders.find_script(tmp_path / "elsewhere")
+
+
+def test_the_official_code_reads_the_clicks_that_we_are_asked(files, tmp_path):
+    (tmp_path / "run.py").write_text("import sys\nsys.exit(repr(open(sys.argv[3]).read()))")
+    with pytest.raises(InputError) as failure:
+        recommenders.run_official(tmp_path / "run.py", *files, {})
+    # Neither item 999, which training never saw, nor session 92, of which one click is left.
+    first, second = 3_600_000 * 90, 3_600_000 * 91
+    clicks = [(90, 100, first), (90, 101, first + 1000), (90, 102, first + 3000), (91, 105, second)]
+    text = "SessionId\tItemId\tTime\n" + "".join("{}\t{}\t{}\n".format(*click) for click in clicks)
+    assert str(failure.value).startswith(f"the official code failed: {text!r}"[:-1])
+
+
+def test_a_small_test_is_scored_in_small_batches():
+    def evaluate(model, test, cutoff, batch_size, session_key):
+        return model, cutoff, batch_size, session_key
+
+    test = pd.DataFrame({"SessionId": [1, 1, 2, 2], "ItemId": [5, 6, 6, 5]})
+    fitted = official_runner.in_small_batches(evaluate)
+    assert fitted("network", test, [20], batch_size=512) == ("network", [20], 2, "SessionId")
+    assert fitted("network", test, [20], batch_size=1)[2] == 1
+
+
+def test_the_command_prints_its_lines_and_keeps_them(files, tmp_path, monkeypatch, capsys):
+    checkout = tmp_path / "checkout"
+    checkout.mkdir()
+    (checkout / "run.py").write_text(f"import sys\n{OUTPUT}")
+    given = dict(zip(("--train", "--test", "--official"), (*files, checkout), strict=True))
+    given |= {"--output": tmp_path / "made" / "lines.jsonl", "--profile": "ci"}
+    monkeypatch.setattr(sys, "argv", ["recommenders.py", *map(str, chain.from_iterable(given.items()))])
+    recommenders.main()
+    printed = capsys.readouterr().out
+    assert (tmp_path / "made" / "lines.jsonl").read_text() == printed
+    lines = [json.loads(line) for line in printed.splitlines()]
+    assert [line["model"] for line in lines[-3:]] == ["GRU4Rec", recommenders.BLEND, "official GRU4Rec"]
+
+
+def test_a_test_without_a_click_to_predict_is_named(files, tmp_path):
+    test = write_clicks(tmp_path / "strange.tsv", {1: [999, 100], 2: [101]})
+    with pytest.raises(InputError, match=r"strange\.tsv has no session with two clicks"):
+        recommenders.read_both(files[0], test)
 
 
 def test_double_precision_is_read_as_single():

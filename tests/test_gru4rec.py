@@ -1,4 +1,9 @@
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,6 +219,44 @@ def test_killed_training_continues_to_the_same_weights(tmp_path):
     assert (other.score(walks(5)) == GRU4Rec(SMALL, seed=1).fit(walks(81), 30).score(walks(5))).all()
     continued.forget(tmp_path / "state")
     assert not (tmp_path / "state").exists()
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from smartrocket.gru4rec import GRU4Rec
+from test_gru4rec import SMALL, walks
+
+step, taken = GRU4Rec._step, []
+
+def die(*arguments):
+    taken.append(arguments)
+    if len(taken) == int(sys.argv[2]):
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(*arguments)
+
+GRU4Rec._step = die
+GRU4Rec(SMALL, seed=1).fit(walks(80), 30, Path(sys.argv[1]))
+"""
+
+
+def test_a_process_killed_within_an_epoch_continues_to_the_same_weights(tmp_path):
+    steps, count = [], GRU4Rec._step
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(GRU4Rec, "_step", lambda *given: steps.append(None) or count(*given))
+        whole = GRU4Rec(SMALL, seed=1).fit(walks(80), 30)
+    within_second = str(len(steps) // 2)
+    surroundings = os.environ | {"PYTHONPATH": os.pathsep.join([*sys.path, str(Path(__file__).parent)])}
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "state"), within_second]
+    killed = subprocess.run(command, env=surroundings)
+    assert killed.returncode == -signal.SIGKILL
+    epochs = []
+    continued = GRU4Rec(SMALL, seed=1).fit(
+        walks(80), 30, tmp_path / "state", after_epoch=lambda epoch, loss: epochs.append(epoch)
+    )
+    assert epochs == [2, 3]
+    assert continued.losses == whole.losses
+    assert (continued.score(walks(5)) == whole.score(walks(5))).all()
 
 
 @pytest.mark.parametrize("tied", [True, False])
