@@ -1,6 +1,6 @@
 """Where a sales forecast errs: week by week, and its worst misses one by one, with what the log knows of each."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ from smartrocket import figures
 from smartrocket.demand_distribution import Spread, distribution
 from smartrocket.demand_scores import poisson_deviance
 from smartrocket.findings import Finding
-from smartrocket.wording import joined, number, percent, plural, write_date
+from smartrocket.wording import number, percent, plural, write_date
 
 CASES = 3
 """So many misses of either kind are looked at."""
@@ -163,9 +163,7 @@ def explain(
             part = f"all {sold}" if largest == sold else f"{largest} of the {sold}"
             reasons.append(f"a single visitor bought {part} units")
         if views[1] >= 2 * max(views[0], 1) and views[1] >= views[0] + 3:
-            reasons.append(
-                f"its views rose from {views[0]} in the week before to {views[1]}, after the forecast was made"
-            )
+            reasons.append(f"its views rose from {views[0]} in the week before to {views[1]}")
         if not before["sales"].sum():
             reasons.append(f"it had sold nothing in the {plural(len(before), 'day')} before, so nothing announced it")
     else:
@@ -197,10 +195,10 @@ def show_misses(misses: Sequence[Miss], item_weeks: int, horizon: int) -> Findin
     for axes in places[len(misses) :]:
         axes.axis("off")
     lines = [describe_miss(miss, item_weeks) for miss in misses]
-    unexplained = sum(not miss.reasons for miss in misses)
+    told = sum(bool(miss.reasons) for miss in misses)
     summary = (
-        f"For {plural(len(misses) - unexplained, 'of them', 'of them')} the log holds a clue that the model could not "
-        f"know or did not use; for {number(unexplained)} it holds none."
+        f"For {number(told) if told < len(misses) else 'all'} of these {number(len(misses))} the log holds a clue that "
+        "the model could not know or did not use."
     )
     under = sum(miss.is_under for miss in misses)
     return Finding(
@@ -237,7 +235,7 @@ def describe_miss(miss: Miss, item_weeks: int) -> str:
             f"; of the {plural(item_weeks, 'item-week')} of the test, {write_often(item_weeks * miss.tail)} should be "
             "that unlikely."
         )
-    reasons = joined(miss.reasons)
+    reasons = "; ".join(miss.reasons)
     reasons = f"{reasons[:1].upper()}{reasons[1:]}." if reasons else "Nothing in the log tells this week from others."
     unit = "unit was" if miss.sold == 1 else "units were"
     return (
@@ -256,8 +254,3 @@ def write_chance(chance: float) -> str:
 def write_often(often: float) -> str:
     """Write how many cases are expected: 93.2 -> "about 93", 0.3 -> "hardly any"."""
     return f"about {number(often)}" if often >= 1 else "hardly any"
-
-
-def count_misses(misses: Sequence[Miss]) -> Mapping[str, int]:
-    """Return how many misses were looked at, and for how many the log holds a clue."""
-    return {"misses_looked_at": len(misses), "misses_with_a_clue": sum(bool(miss.reasons) for miss in misses)}

@@ -36,7 +36,8 @@ def find_leaf(node: dict, leaf: int, row: dict[str, float], questions: tuple[str
         known = not np.isnan(row[name])
         # LightGBM writes a threshold of zero as the smallest number above it.
         threshold = float(node["threshold"]) if abs(node["threshold"]) > 1e-30 else 0.0
-        asked = f"{name} {sign} {threshold:.3g}" if known else f"{name} unknown"
+        limit = f"{threshold:.0f}" if abs(threshold) >= 1000 else f"{threshold:.3g}"
+        asked = f"{name} {sign} {limit}" if known else f"{name} unknown"
         found = find_leaf(node[side], leaf, row, (*questions, asked))
         if found is not None:
             return found

@@ -183,8 +183,13 @@ def compare_days(days: pd.DataFrame) -> str:
 
 
 def find_misses(ranking: Ranking) -> np.ndarray:
-    """Return the test clicks (numbers) that the model ranked worst, of different sessions, the worst first."""
-    order = np.lexsort((np.arange(len(ranking.ranks)), -ranking.ranks))
+    """Return the test clicks (numbers) that the model ranked worst, of different sessions, the worst first.
+
+    A click on the item that is on the screen already comes after all others: the lists leave it out on purpose.
+    """
+    clicks = ranking.clicks
+    on_screen = clicks.prefixes.items[clicks.prefixes.offsets[1:] - 1] == clicks.targets
+    order = np.lexsort((-ranking.ranks, on_screen))
     order = order[ranking.ranks[order] > LIST_LENGTH]
     _, first = np.unique(ranking.clicks.session[order], return_index=True)
     return order[np.sort(first)][:MISSES_SHOWN]
@@ -216,7 +221,8 @@ def describe_misses(
     numbered = "\n".join(f"{place}. {line}" for place, line in enumerate(lines, 1))
     unknown = "" if (kinds >= 0).any() else " No category is known, so the last count is zero."
     return (
-        f"{numbered}\n\nOf all {plural(len(missed), 'miss', 'misses')}, {number(counted['rare'])} are on an item with "
+        f"{numbered}\n\nOf all {plural(len(missed), 'miss', 'misses')}, {number(counted['on the screen'])} are on the "
+        f"item that was on the screen already, {number(counted['rare'])} on an item with "
         f"fewer than {FEW_CLICKS} clicks in the training, {number(counted['new pair'])} on one that no training "
         "session holds together with any item of the visit so far, and "
         f"{number(counted['other category'])} on one of another top category than the click before. A miss may count "
