@@ -41,10 +41,9 @@ def read_sentences() -> dict[str, str]:
     """Return the sentences that the library writes and its docstrings: module -> text."""
     texts = {}
     for path in sorted(ROOT.glob("lib/smartrocket/*.py")):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        strings = [
-            node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)
-        ]
+        constants = [node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)]
+        # What a docstring quotes is an example, not prose.
+        strings = [re.sub(r'"[^"\n]*"', " ", node.value) for node in constants if isinstance(node.value, str)]
         texts[path.name] = "\n\n".join(text for text in strings if len(text.split()) >= FEWEST_WORDS)
     return texts
 
