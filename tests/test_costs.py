@@ -55,6 +55,7 @@ def test_growth_is_read_size_by_size_and_told(tmp_path):
             {"stage": "panel", "scale": scale, "seconds": 3.0 * factor, "peak_megabytes": 90.0},
         ]
         write_lines(tmp_path / f"scaling-{scale}.jsonl", stages)
+    write_lines(tmp_path / "scaling-1-1GB.jsonl", [stages[1] | {"seconds": 1e6}])
     growth = costs.read_growth(tmp_path)
     assert growth["scale"].tolist() == [0.01, 0.1, 1.0]
     assert growth["seconds"].tolist() == pytest.approx([0.5, 5.0, 50.0])

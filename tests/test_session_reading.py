@@ -87,7 +87,7 @@ def test_misses_are_told_with_what_training_knew():
     # Repeats of the item on the screen are told last: the lists leave them out on purpose.
     told = [line for line in text.splitlines() if line[:1].isdigit()]
     assert "on the screen already" in told[-1]
-    assert "Of all 4 misses, 1 are on the item that was on the screen already, 2 on an item with fewer" in text
+    assert "Of all 4 misses: 1 on the item that was on the screen already; 2 on an item with fewer" in text
     nowhere = session_reading.describe_misses(ranking, train, ITEMS, np.full(30, -1), "")
     assert "No category is known" in nowhere
 

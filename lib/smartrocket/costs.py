@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from smartrocket.wording import duration, number, percent, plural
 from smartrocket.workspace import WRITERS, Workspace
 
 FOLDERS = ("interim", "processed", "models")
+SIZE = re.compile(r"scaling-[\d.]+")
+"""The names of the files that benchmarks leave, one for each size of the shop."""
+
 FEWEST_SIZES = 2
 """How something grows is told by no fewer sizes."""
 
@@ -69,17 +73,15 @@ def read_growth(folder: Path) -> pd.DataFrame:
     """Return what benchmarks measured of the data stages at several sizes: scale, seconds, peak_megabytes, by scale.
 
     Reads `scaling-<size>.jsonl` (a line a stage, with scale, seconds and peak_megabytes) in the folder of the
-    benchmarks. Empty where nothing was measured.
+    benchmarks; sizes measured under another limit of memory than the profile's bear it in their names and are left
+    out. Empty where nothing was measured.
     """
     rows = []
-    for path in sorted(folder.glob("scaling-*.jsonl")):
+    for path in sorted(path for path in folder.glob("scaling-*.jsonl") if SIZE.fullmatch(path.stem)):
         lines = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line.strip()]
         stages = [line for line in lines if line["stage"] != "generator"]
-        if stages and len({line.get("memory_limit") for line in stages}) == 1:
-            seconds, peak = (
-                sum(line["seconds"] for line in stages),
-                max(line["peak_megabytes"] for line in stages),
-            )
+        if stages:
+            seconds, peak = sum(line["seconds"] for line in stages), max(line["peak_megabytes"] for line in stages)
             rows.append((float(stages[0]["scale"]), float(seconds), float(peak)))
     frame = pd.DataFrame(rows, columns=["scale", "seconds", "peak_megabytes"])
     return frame.sort_values("scale").drop_duplicates("scale").reset_index(drop=True)

@@ -221,12 +221,11 @@ def describe_misses(
     numbered = "\n".join(f"{place}. {line}" for place, line in enumerate(lines, 1))
     unknown = "" if (kinds >= 0).any() else " No category is known, so the last count is zero."
     return (
-        f"{numbered}\n\nOf all {plural(len(missed), 'miss', 'misses')}, {number(counted['on the screen'])} are on the "
-        f"item that was on the screen already, {number(counted['rare'])} on an item with "
-        f"fewer than {FEW_CLICKS} clicks in the training, {number(counted['new pair'])} on one that no training "
-        "session holds together with any item of the visit so far, and "
-        f"{number(counted['other category'])} on one of another top category than the click before. A miss may count "
-        f"in more than one of these.{unknown}"
+        f"{numbered}\n\nOf all {plural(len(missed), 'miss', 'misses')}: {number(counted['on the screen'])} on the item "
+        f"that was on the screen already; {number(counted['rare'])} on an item with fewer than {FEW_CLICKS} clicks in "
+        f"the training; {number(counted['new pair'])} on one that no training session holds together with any item of "
+        f"the visit so far; {number(counted['other category'])} on one of another top category than the click before. "
+        f"A miss may count in more than one of these.{unknown}"
     )
 
 
@@ -275,7 +274,7 @@ def describe_miss(
         "new pair": "no training session holds it together with any item of the visit",
         "other category": "it is of another top category than the click before",
     }
-    why = joined([clauses[reason] for reason in reasons])
+    why = "; ".join(clauses[reason] for reason in reasons)
     why = f"{why[:1].upper()}{why[1:]}." if why else "Nothing in the training says why: others simply fit better."
     return (
         f"After {' → '.join(f'item {item_ids[item]}' for item in seen)} came **item {item_ids[target]}**, in place "
