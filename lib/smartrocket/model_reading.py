@@ -103,8 +103,8 @@ def draw_trees(
         alt=f"The forecast of item {item}: {rest}.",
         reading=f"This is the model's forecast for item {item} at the end of {write_date(origin)}, the highest of that "
         f"day; {rest}. Each tree asks questions about the day and ends in a number. The first "
-        f"{plural(len(paths), 'tree')} give the factors {first}: the first starts from the average of all rows, each later "
-        f"one multiplies what is there. The model has {number(len(course))} trees in all.",
+        f"{plural(len(paths), 'tree')} give the factors {first}: the first starts from the average of all rows, "
+        f"each later one multiplies what is there. The model has {number(len(course))} trees in all.",
     )
 
 
