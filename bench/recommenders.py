@@ -9,7 +9,8 @@ too, on the same sessions, with the parameters its authors tuned for RetailRocke
 
 train_seconds is the wall time of training; events_per_second how many next clicks training read in a second (a network
 reads all of them in each epoch); sessions_per_second how many sessions get all their scores in a second, 256 at a time;
-step_milliseconds how long one session alone takes; memory_mb the most memory the process had used by then.
+step_milliseconds how long one session alone takes (both are medians); memory_mb the most memory the process had used by
+then.
 """
 
 import argparse
@@ -132,14 +133,15 @@ class Bench:
         """Score a trained model and return its line."""
         model = self.models[name]
         result = ranking.evaluate(model, self.asked, self.item_count)
-        step = seconds_to_score(model, self.asked.prefixes, TIMED_STEPS, batch=1)
+        together = np.median(time_scoring(model, self.asked.prefixes, TIMED_SESSIONS, batch=256))
+        alone = np.median(time_scoring(model, self.asked.prefixes, TIMED_STEPS, batch=1))
         return {
             "model": name,
             **round_metrics(result),
             "train_seconds": round(self.seconds[name], 3),
             "events_per_second": round(self.events[name] / self.seconds[name]),
-            "sessions_per_second": round(1 / seconds_to_score(model, self.asked.prefixes, TIMED_SESSIONS, batch=256)),
-            "step_milliseconds": round(1000 * step, 2),
+            "sessions_per_second": round(1 / together),
+            "step_milliseconds": round(1000 * alone, 2),
             "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
         }
 
@@ -151,15 +153,17 @@ def round_metrics(result: Ranking) -> dict[str, float]:
     return {metric: round(float(value), 5) for metric, value in {**recalls, **places}.items()}
 
 
-def seconds_to_score(model: Recommender, prefixes: Sessions, count: int, batch: int) -> float:
-    """Return the mean wall time of scoring one session, of at most `count`, `batch` at a time."""
+def time_scoring(model: Recommender, prefixes: Sessions, count: int, batch: int) -> np.ndarray:
+    """Return the wall time of scoring `batch` sessions at a time, of `count` at most: seconds per session, by batch."""
     count = min(count, len(prefixes))
     batches = [prefixes.take(np.arange(start, min(start + batch, count))) for start in range(0, count, batch)]
     model.score(batches[0])
-    started = time.perf_counter()
+    seconds = []
     for chosen in batches:
+        started = time.perf_counter()
         model.score(chosen)
-    return (time.perf_counter() - started) / count
+        seconds.append((time.perf_counter() - started) / len(chosen))
+    return np.array(seconds)
 
 
 def run_models(bench: Bench, settings: Settings, weight: float, recent_days: float, seed: int) -> Iterator[dict]:

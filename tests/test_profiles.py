@@ -108,3 +108,10 @@ def test_a_key_that_the_defaults_lack_is_missing(write, tmp_path, monkeypatch):
     monkeypatch.setattr(profiles, "PARAMS", tmp_path / "params")
     with pytest.raises(InputError, match=r"shared is missing"):
         check_profile(write(""))
+
+
+def test_results_too_good_to_be_true_stop_the_run_on_retailrocket():
+    profile = load_profile("retailrocket")
+    for notebook in (profile.gru4rec_baseline, profile.gru4rec_tuning):
+        assert (notebook.hit_rate_ceiling, notebook.ratio_ceiling) == (0.6, 0.75)
+        assert notebook.stop_when_implausible
