@@ -32,7 +32,7 @@ NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
 PAGES := _quarto.yml index.qmd $(wildcard chapters/* dashboard/* theme/* build/bench/scaling-*.jsonl)
 
-.PHONY: report notebooks test fuzz bench lab serve data picture clean help prepare
+.PHONY: report notebooks test fuzz faults coverage mutants audit bench lab serve data picture clean help prepare
 .DEFAULT_GOAL := help
 # A recipe that fails leaves no half-made target, and a `make -j` never runs two notebooks on the same two cores.
 .DELETE_ON_ERROR:
@@ -78,6 +78,25 @@ endif
 
 fuzz: $(READY) ## try hundreds of mutations of raw files and profiles (half an hour; TRIES=500, SEED=1)
 	@$(PYTHON) bench/mutations.py --tries $(TRIES) --seed $(SEED)
+
+faults: $(READY) ## kill make, fill the disk and build twice at once, and compare the site after each (half an hour)
+	@$(PYTHON) bench/faults.py --seed $(SEED)
+
+coverage: $(READY) ## run every test and say which lines and branches of the library none of them reaches
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --target build/coverage coverage==7.17.4
+	@COVERAGE_CORE=sysmon PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage run --branch --source lib/smartrocket \
+	  --data-file build/coverage/data -m pytest -p no:xdist -p no:cacheprovider -m "not browser"
+	@PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage report --data-file build/coverage/data --show-missing --fail-under 95
+
+mutants: build/mutants/tools/mutmut ## make mistakes in modules and count which the tests notice (hours; MODULES="sessions panel")
+	@$(PYTHON) bench/mutants.py $(MODULES)
+build/mutants/tools/mutmut: $(READY)
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --upgrade --target build/mutants/tools mutmut==3.8.1 2> /dev/null
+
+audit: $(READY) ## look up known weaknesses of the locked packages (needs the network)
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --target build/audit pip-audit==2.10.1 2> /dev/null
+	@PYTHONPATH=build/audit $(PYTHON) -m pip_audit --strict --disable-pip --no-deps -r requirements.lock || \
+	  { echo "error: weaknesses stand above, or the service that knows them could not be reached from here" >&2; exit 2; }
 
 lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop that the report never reads
 	@$(SMARTROCKET) copy-lab --profile $(PROFILE)

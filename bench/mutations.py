@@ -611,6 +611,8 @@ def run_stages(folder: Path) -> str:
 
 def run_notebooks(folder: Path) -> str:
     """Run the cells of the data notebooks in this process; returns all HTML and Markdown that they show."""
+    import IPython.display
+
     from smartrocket import findings
 
     shown: list[str] = []
@@ -618,7 +620,7 @@ def run_notebooks(folder: Path) -> str:
     def display(value: object) -> None:
         shown.append(str(getattr(value, "data", value)))
 
-    findings.display = display
+    IPython.display.display = findings.display = display
     parameters = resolve_parameters(folder)
     for notebook in NOTEBOOKS:
         names: dict = {}

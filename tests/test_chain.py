@@ -4,19 +4,19 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
 from claims import check_claims
+from conftest import SECRET
 from smartrocket.profiles import NOTEBOOKS
-from smartrocket.rendering import find_problems
+from smartrocket.rendering import find_problems, list_unmeasured
 from smartrocket.rendering import read_pages as read_site_pages
 from test_browser import WIDTHS, open_pages, start_chromium
-
-# These two pages show seconds and memory; the index of the search repeats their words.
-STATES_TIMES = re.compile(r"provenance|performance|search\.json|built\.json")
 
 pytestmark = pytest.mark.chain
 
@@ -67,6 +67,14 @@ def test_the_models_stand_beside_their_baselines(report):
 
 def test_the_chapters_say_what_the_results_hold(report):
     check_claims(report.folder, "ci")
+
+
+def test_nothing_of_the_machine_enters_the_site(report):
+    private = [SECRET, str(report.folder), str(Path.home()), str(Path(sys.prefix)), socket.gethostname()]
+    for path in sorted(report.path("_site").rglob("*")):
+        if path.is_file():
+            content = path.read_bytes()
+            assert not [word for word in private if len(word) > 5 and word.encode() in content], path
 
 
 def test_a_second_call_does_nothing(report):
@@ -142,10 +150,8 @@ def test_a_killed_run_goes_on_to_the_same_report(report):
 
 
 def read_pages(project) -> dict[str, bytes]:
-    """Return every file of the site but those that state measured times."""
-    site = project.path("_site")
-    files = {str(path.relative_to(site)): path for path in site.rglob("*") if path.is_file()}
-    return {name: path.read_bytes() for name, path in files.items() if not STATES_TIMES.search(name)}
+    """Return every file of the site without what was measured."""
+    return {str(path): content for path, content in list_unmeasured(project.path("_site"))}
 
 
 def test_the_executed_notebooks_can_be_executed_again(report):

@@ -152,6 +152,31 @@ def test_ledger_puts_kept_first_and_counts_what_was_not_judged(connection):
     assert set(ledger.file) == {"events"}
 
 
+def test_what_lies_more_than_a_year_from_the_log_is_dropped_and_counted(connection):
+    year = 366 * 24 * HOUR
+    rows = [(START + hour * HOUR, 1, "view", 2, None) for hour in range(5)]
+    far = [(START + 3 * year, 1, "view", 2, None), (START - 3 * year, 1, "view", 2, None)]
+    assert outcomes(judge(connection, rows + far)) == {"kept": 5, "more than a year from all other events": 2}
+    assert outcomes(judge(connection, [*rows, (START + year, 1, "view", 2, None)])) == {"kept": 6}
+    beyond = (START + year + 24 * HOUR, 1, "view", 2, None)
+    assert outcomes(judge(connection, [*rows, beyond])) == {"kept": 5, "more than a year from all other events": 1}
+    # What is dropped for another reason does not hold the log together, and a window decides before the year does.
+    broken = (START + year // 2, None, "view", 2, None)
+    assert outcomes(judge(connection, [*rows, beyond, broken]))["more than a year from all other events"] == 1
+    window = judge(connection, rows + far, start=str(FIRST_DAY + (far[0][0] - START) * pd.Timedelta("1ms")))
+    assert outcomes(window) == {"kept": 1, "outside the time window": 6}
+
+
+def test_a_tree_has_an_end(connection):
+    def chain(length):
+        return pd.DataFrame({"categoryid": range(1, length + 1), "parentid": [None, *range(1, length)]}).astype("Int64")
+
+    tree, _ = cleaning.climb_tree(cleaning.judge_categories(chain(100)))
+    assert tree.level.max() == 99
+    with pytest.raises(InputError, match="more than 100 levels deep"):
+        cleaning.climb_tree(cleaning.judge_categories(chain(101)))
+
+
 def test_a_log_without_a_usable_event_says_why(connection):
     ledger = cleaning.make_ledger(judge(connection, [(START // 1000, 1, "view", 1, None)] * 3), "events")
     with pytest.raises(InputError, match=r"of 3 rows of the events none .*3 as 'timestamp in seconds'"):
@@ -170,7 +195,13 @@ def judge_snapshots(connection, rows):
         ((START, 1, "888", "n1.000"), "other property"),
         ((START, 1, None, "n1.000"), "other property"),
         ((None, 1, "790", "n1.000"), "no readable timestamp"),
+        ((START // 1000, 1, "790", "n1.000"), "timestamp in seconds"),
+        ((START * 1000, 1, "categoryid", "5"), "timestamp in microseconds"),
+        ((2**63 - 1, 1, "available", "1"), "timestamp out of range"),
         ((START, None, "790", "n1.000"), "no readable item id"),
+        ((START, 1, "790", "n1e13"), "price out of range"),
+        ((START, 1, "790", "n1e12"), None),
+        ((START, 1, "categoryid", "5.5"), "category is not a number"),
         ((START, 1, "categoryid", "shoes"), "category is not a number"),
         ((START, 1, "790", "cheap"), "price is not a number"),
         ((START, 1, "790", None), "price is not a number"),

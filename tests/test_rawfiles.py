@@ -1,3 +1,5 @@
+import gzip
+
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
@@ -168,6 +170,102 @@ def test_properties_and_tree_are_read_and_may_be_absent(tmp_path, connection):
     assert tables["properties"].empty
     assert list(tables["properties"]) == ["timestamp", "itemid", "property", "value"]
     assert tables["categories"].dtypes.astype(str).tolist() == ["int64", "int64"]
+
+
+def test_files_in_gzip_are_read_under_either_name(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", "", "", "categoryid,parentid\n1,\n") | {"properties": ["a.csv", "b.csv"]}
+    (tmp_path / "raw" / "events.csv").unlink()
+    (tmp_path / "raw" / "events.csv.gz").write_bytes(gzip.compress((HEADER + ROW * 3).encode("utf-8-sig")))
+    header = "timestamp,itemid,property,value\n"
+    (tmp_path / "raw" / "a.csv").write_bytes(gzip.compress(f"{header}1,2,790,n1.000\n".encode()))
+    (tmp_path / "raw" / "b.csv").write_text(f"{header}2,2,790,n2.000\n")
+    tables = read(tmp_path, connection, raw)
+    assert len(tables["events"]) == 3
+    assert tables["properties"].value.tolist() == ["n1.000", "n2.000"]
+    assert RawFiles.describe(raw).present()[0].name == "events.csv.gz"
+
+
+def test_a_damaged_gzip_file_is_named(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", "")
+    events = tmp_path / "raw" / "events.csv"
+    packed = gzip.compress("".join([HEADER, *(ROW.replace("1,v", f"{row},v") for row in range(50_000))]).encode())
+    for content in (packed[:12], packed[:-500], b"\x1f\x8b" + b"x" * 50):
+        events.write_bytes(content)
+        with pytest.raises(InputError, match=r"events\.csv is a damaged gzip file"):
+            ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"PK\x03\x04" + b"x" * 50, r"is a ZIP archive or an Excel workbook, not CSV"),
+        (b"PAR1" + b"x" * 50, r"is a Parquet file, not CSV"),
+        (b"x" * 200_000, "has a first line without an end"),
+        (b'"timestamp,visitorid\n1,2\n', "line 1: the names of the columns cannot be read"),
+        (b"timestamp;visitorid;event;itemid\n1;1;view;1\n", "separated by ';'; save it with commas"),
+        (b"timestamp\tvisitorid\tevent\titemid\n", r"separated by '\\t'; save it with commas"),
+        (ROW.encode() * 2, "it begins with a row; write the names of the columns above it"),
+        (b"time\0stamp,visitorid,event,itemid\n", r"its first line has: 'time\\x00stamp', visitorid"),
+        ((HEADER + ROW * 2).encode() + ROW.encode().replace(b"\n", b"\r\n") * 2 + ROW.encode(), None),
+        ((HEADER + ROW).encode() + b"1,1," + b"x" * 5_000_000 + b",2,\n", "line 3: it is longer than 4 megabytes"),
+    ],
+)
+def test_what_is_no_csv_is_told_by_its_kind(tmp_path, connection, content, said):
+    raw = write_shop(tmp_path / "raw", "")
+    (tmp_path / "raw" / "events.csv").write_bytes(content)
+    if said is None:
+        assert ingest(raw, Workspace(tmp_path / "build"), connection)["events"] == 5
+        return
+    with pytest.raises(InputError, match=said) as caught:
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+    assert len(str(caught.value)) < 600
+
+
+def test_lines_that_end_in_two_ways_are_one_clear_error(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", (HEADER + SALE).replace("\n", "\r\n") + SALE)
+    with pytest.raises(InputError, match=r"events\.csv cannot be read .* some of its lines end in CR LF"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+def test_only_whole_numbers_are_ids(tmp_path, connection):
+    ids = ["7", "7.0", " +7 ", "-7", "7.5", "1e3", "0x10", "1_000", "", "9223372036854775808"]
+    rows = read_events(tmp_path, connection, HEADER + "".join(f"1433193132535,1,view,{each},\n" for each in ids))
+    assert [row[3] for row in rows] == [7, 7, 7, -7, None, None, None, None, None, None]
+
+
+def test_a_parent_that_is_no_number_does_not_make_a_root(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW, tree="categoryid,parentid\n1, \n2,none\n")
+    with pytest.raises(
+        InputError, match=r"category_tree\.csv: category '2' has the parent 'none', which is not a number"
+    ):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+def test_the_other_files_are_checked_before_anything_runs(tmp_path):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW, "timestamp,item,property,value\n")
+    with pytest.raises(InputError, match=r"item_properties\.csv has no column 'itemid'"):
+        check_files(RawFiles.describe(raw))
+    raw = write_shop(tmp_path / "raw", HEADER + ROW, "timestamp,itemid,property,value\n", "id,parentid\n")
+    with pytest.raises(InputError, match=r"category_tree\.csv has no column 'categoryid'"):
+        check_files(RawFiles.describe(raw))
+
+
+def test_a_column_cannot_be_mapped_twice(tmp_path):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW) | {"columns": {"visitorid": "itemid"}}
+    with pytest.raises(InputError, match=r"take 'itemid' for visitorid and itemid: map each to its own column"):
+        check_files(RawFiles.describe(raw))
+
+
+def test_a_file_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW)
+
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    files = RawFiles.describe(raw)
+    monkeypatch.setattr("pathlib.Path.open", refuse)
+    with pytest.raises(InputError, match=r"events\.csv cannot be read \(Permission denied\)"):
+        check_files(files)
 
 
 def test_several_property_files_are_one_table_and_a_bad_line_names_its_file(tmp_path, connection):

@@ -3,7 +3,9 @@
 import argparse
 import sys
 
-from smartrocket.errors import InputError
+from smartrocket.errors import InputError, explain_system_error
+from smartrocket.files import ROOT
+from smartrocket.lock import hold_build
 
 
 def read_arguments(words: list[str] | None = None) -> argparse.Namespace:
@@ -31,15 +33,25 @@ def main(words: list[str] | None = None) -> int:
     """Run one command; returns the exit status. A user's mistake is one sentence and status 2."""
     arguments = read_arguments(words)
     try:
-        run_command(arguments)
+        if arguments.command in ("prepare", "run", "publish", "copy-lab"):
+            with hold_build(ROOT) as waited:
+                run_command(arguments, waited)
+        else:
+            run_command(arguments)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        said = explain_system_error(str(error))
+        if said is None:
+            raise
+        print(f"error: {said}", file=sys.stderr)
         return 2
     return 0
 
 
-def run_command(arguments: argparse.Namespace) -> None:
-    """Import what a command needs, and run it."""
+def run_command(arguments: argparse.Namespace, waited: bool = False) -> None:
+    """Import what a command needs, and run it; `waited` says that another build was at work just before."""
     if arguments.command == "prepare":
         from smartrocket.preparation import prepare
 
@@ -47,9 +59,8 @@ def run_command(arguments: argparse.Namespace) -> None:
     elif arguments.command == "run":
         from smartrocket.execution import run_notebook
 
-        run_notebook(arguments.notebook, arguments.profile)
+        run_notebook(arguments.notebook, arguments.profile, waited)
     elif arguments.command == "publish":
-        from smartrocket.files import ROOT
         from smartrocket.publishing import publish
 
         publish(arguments.profile, ROOT)

@@ -13,14 +13,17 @@ from pathlib import Path
 import papermill
 import yaml
 
-from smartrocket.errors import InputError
+from smartrocket.errors import InputError, explain_system_error
 from smartrocket.files import ROOT, hash_file, read_json, remove, write_json
+from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rawfiles import RawFiles
 from smartrocket.workspace import Workspace
 
 
-def run_notebook(notebook: str, profile: str) -> Path:
+def run_notebook(notebook: str, profile: str, waited: bool = False) -> Path:
     """Execute a notebook with the parameters that `prepare` resolved; returns the executed notebook's path.
+
+    With `waited`, another build was at work just before: what it has done already is not done again.
 
     The result is moved into `build/<profile>/notebooks/` only when every cell succeeded. Otherwise the partial
     notebook stays beside it as `<notebook>.failed.ipynb`, and InputError says which cell failed and why.
@@ -32,6 +35,9 @@ def run_notebook(notebook: str, profile: str) -> Path:
     partial = executed.with_name(f".{notebook}.partial.ipynb")
     parameters = yaml.safe_load(workspace.existing(f"params/{notebook}.yaml").read_text(encoding="utf-8"))
     executed.parent.mkdir(parents=True, exist_ok=True)
+    if waited and is_fresh(notebook, workspace):
+        print(f"{profile}: {notebook} was done by the other make", flush=True)
+        return executed
     for stale in (executed, failed, partial):
         remove(stale)
     print(f"{profile}: {notebook} ...", flush=True)
@@ -61,10 +67,24 @@ def run_notebook(notebook: str, profile: str) -> Path:
     return executed
 
 
+def is_fresh(notebook: str, workspace: Workspace) -> bool:
+    """Tell whether an executed notebook is newer than itself as written, its inputs and all notebooks before it."""
+    executed = workspace.path(f"notebooks/{notebook}.ipynb")
+    names = list(NOTEBOOKS)
+    before = [workspace.path(f"notebooks/{name}.ipynb") for name in names[: names.index(notebook)]]
+    older = [ROOT / "notebooks" / f"{notebook}.ipynb", workspace.path(f"inputs/{notebook}.json"), *before]
+    if not executed.exists() or not all(path.exists() for path in older):
+        return False
+    return executed.stat().st_mtime_ns > max(path.stat().st_mtime_ns for path in older)
+
+
 def explain_failure(error: papermill.PapermillExecutionError, notebook: str, failed: Path) -> str:
     """Say which cell failed and why, and where the partial notebook lies."""
     if error.ename == "InputError":
         return error.evalue
+    said = explain_system_error(error.evalue) if error.ename in ("OSError", "PermissionError", "IOException") else None
+    if said is not None:
+        return said
     traceback = re.sub(r"\x1b\[[0-9;]*m", "", "\n".join(error.traceback[-3:])).strip()
     shown = os.path.relpath(failed, ROOT)
     first = error.source.strip().splitlines()[0] if error.source.strip() else ""

@@ -15,6 +15,7 @@ from smartrocket.download import BY_HAND, FOLDER, PUBLISHED
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT, hash_file, read_json, remove, replacing, write_if_changed, write_json
 from smartrocket.generator import generate
+from smartrocket.lock import remove_unfinished
 from smartrocket.profiles import Profile, load_profile, resolve
 from smartrocket.rawfiles import RawFiles, check_files
 
@@ -24,12 +25,13 @@ LIBRARY = Path(__file__).parent
 def prepare(name: str, shop: str | None = None) -> None:
     """Check a profile and its raw files, and write what the notebooks start from.
 
-    `shop` is the folder of a shop's files (profile own_shop). Writes into `build/<name>/`: params/<notebook>.yaml,
-    inputs/<notebook>.json, inputs/publish.json, shop.json and, for a generated shop, raw/. Raises InputError for
-    anything wrong, before anything runs.
+    `shop` is the folder of a shop's files (profile own_shop). Removes what a killed build left half written. Writes
+    into `build/<name>/`: params/<notebook>.yaml, inputs/<notebook>.json, inputs/publish.json, shop.json and, for a
+    generated shop, raw/. Raises InputError for anything wrong, before anything runs.
     """
     profile = load_profile(name)
     build = ROOT / "build" / name
+    remove_unfinished(ROOT, build)
     if shop is not None:
         check_shop(profile, name, shop)
         link_shop(build, Path(shop))

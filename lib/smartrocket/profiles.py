@@ -17,7 +17,7 @@ from smartrocket.generator import ShopDesign
 
 PARAMS = ROOT / "params"
 # Whoever has more to mend reads no further.
-MOST_PROBLEMS = 8
+MOST_PROBLEMS = 12
 
 
 class Strict(BaseModel):

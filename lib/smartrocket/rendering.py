@@ -1,6 +1,7 @@
 """From pages to a website: Quarto where it is installed, else its fallback, and what both leave to do."""
 
 import html
+import json
 import re
 import shutil
 import subprocess
@@ -14,6 +15,8 @@ from smartrocket.errors import InputError
 from smartrocket.files import replacing
 from smartrocket.terms import link_site
 
+# The two pages that state measured times and memory.
+MEASURED_PAGES = ("chapters/provenance.html", "chapters/performance.html")
 FOREIGN = r"(?:https?:)?//"
 # A web font's address may hold semicolons, so each way to write @import is matched to its own end.
 FOREIGN_IMPORTS = re.compile(
@@ -211,3 +214,21 @@ def leads_somewhere(link: str, path: Path, pages: dict[Path, Page]) -> bool:
         return False
     known = pages.get(target)
     return not parts.fragment or known is None or unquote(parts.fragment) in known.anchors
+
+
+def list_unmeasured(site: Path) -> Iterator[tuple[Path, bytes]]:
+    """Yield each file of a site with its content, in order, without what was measured: seconds and memory.
+
+    These stand on `MEASURED_PAGES`, and the index of the search repeats their words. All else is the same in every
+    build of the same commit and data.
+    """
+    for path in sorted(site.rglob("*")):
+        name = path.relative_to(site).as_posix()
+        if not path.is_file() or name in MEASURED_PAGES:
+            continue
+        if name == "search.json":
+            entries = json.loads(path.read_text(encoding="utf-8"))
+            others = [entry for entry in entries if not entry["href"].startswith(MEASURED_PAGES)]
+            yield path, json.dumps(others).encode()
+        else:
+            yield path, path.read_bytes()
