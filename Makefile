@@ -93,7 +93,7 @@ picture: $(READY) ## redraw the picture in README from the built site (needs Deb
 	@$(SMARTROCKET) picture
 
 clean: ## remove everything that was generated (not the environment, not data/raw)
-	rm -rf build analysis _site _parts _variables.yml .quarto
+	rm -rf build analysis downloads _site _parts _variables.yml .quarto
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
