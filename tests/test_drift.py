@@ -94,6 +94,13 @@ def test_injected_drift_is_found_and_nothing_else(seed, name, change):
     assert set(compared.drop(found.index)["state"]) == {"stable"}
 
 
+def test_a_hair_at_the_edge_of_a_bin_is_no_drift():
+    rng = np.random.default_rng(0)
+    # Most values crowd at one number, which moves a little from week to week.
+    crowd = [np.where(rng.random(3000) < 0.8, 0.04 + place * 1e-4, rng.uniform(0, 0.1, 3000)) for place in range(8)]
+    assert set(watch([Series("features", "crowd", "numbers", by_week(crowd))])["state"]) == {"stable"}
+
+
 def test_a_change_between_the_limits_is_only_watched():
     shop = calm_shop(1)
     shop["errors"] = change_last(shop["errors"], lambda values: values * 1.42)

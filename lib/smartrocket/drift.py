@@ -15,6 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from smartrocket.forecasting import DAY
+from smartrocket.wording import number, percent
 
 REFERENCE_WEEKS = 4
 """A week is compared with so many weeks before it."""
@@ -36,7 +37,11 @@ LIMITS = {"PSI": (0.1, 0.25), "change": (0.2, 0.35)}
 (Siddiqi 2006, "Credit Risk Scorecards"); for traffic and mean errors the share by which they fall. A rise counts as
 much as the fall that would undo it."""
 
-COLUMNS = ["group", "series", "week", "measure", "size", "test", "p", "reference", "current"]
+LEAST_SHIFT = 0.1
+"""Numbers that move by less than this part of their standard deviation have not moved. The index does not see how far
+they go: a shift by a hair moves everything that crowds at the edge of a bin."""
+
+COLUMNS = ["group", "series", "week", "measure", "size", "test", "p", "reference", "current", "before", "now"]
 
 Kind = Literal["numbers", "kinds", "errors", "traffic"]
 
@@ -76,19 +81,20 @@ def stability_index(reference: np.ndarray, current: np.ndarray) -> float:
 def compare_numbers(reference: np.ndarray, current: np.ndarray) -> tuple[float, float]:
     """Return the population stability index of two samples of numbers, and the p-value of the Kolmogorov-Smirnov test.
 
-    The bins hold a tenth of the reference each; where a number is too frequent for that, fewer. Missing numbers are a
-    bin of their own in the index. Since the test knows none, Fisher's exact test compares how many there are, and twice
-    the smaller p-value is returned.
+    The bins hold a tenth of the reference each; where a number is too frequent for that, fewer; where the numbers have
+    not moved far, they share one. Missing numbers are a bin of their own in the index. Since the test knows none,
+    Fisher's exact test compares how many there are, and twice the smaller p-value is returned.
     """
     known, present = reference[~np.isnan(reference)], current[~np.isnan(current)]
-    edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1])) if len(known) else np.empty(0)
+    edges = np.empty(0)
+    if moved_far(known, present):
+        edges = np.unique(np.quantile(known, np.linspace(0, 1, BINS + 1)[1:-1]))
     counts = []
     for values, kept in ((reference, known), (current, present)):
         # To the left of an edge, so that the most frequent number, often zero, does not share the bin of the next.
         bins = np.bincount(np.searchsorted(edges, kept, side="left"), minlength=len(edges) + 1)
         counts.append(np.append(bins, len(values) - len(kept)))
-    used = (counts[0] + counts[1]) > 0
-    size = stability_index(counts[0][used], counts[1][used])
+    size = stability_index(*counts)
     chances = []
     if min(len(known), len(present)) >= LEAST_VALUES:
         # The exact distribution is for small samples without ties.
@@ -97,6 +103,14 @@ def compare_numbers(reference: np.ndarray, current: np.ndarray) -> tuple[float, 
     if missing[0][0] or missing[1][0]:
         chances.append(stats.fisher_exact(missing).pvalue)
     return size, float(min([1.0, *(chance * len(chances) for chance in chances)]))
+
+
+def moved_far(before: np.ndarray, now: np.ndarray) -> bool:
+    """Whether a sample has moved by `LEAST_SHIFT` standard deviations or more, by the earth mover's distance."""
+    if not (len(before) and len(now)):
+        return False
+    distance = stats.wasserstein_distance(before, now)
+    return bool(distance > 0 and distance >= LEAST_SHIFT * before.std())
 
 
 def compare_kinds(reference: np.ndarray, current: np.ndarray) -> tuple[float, float]:
@@ -158,8 +172,9 @@ def watch(watched: Iterable[Series]) -> pd.DataFrame:
     """Compare each series, week by week, with the weeks before, and judge all comparisons together.
 
     Returns one row for each series and week that has `REFERENCE_WEEKS` weeks before it and enough values: the columns
-    `COLUMNS` (week is its first day, size the effect by `measure`, reference and current how many values were compared)
-    and what `judge` adds. Weeks without values are left out, a series that never changes is not.
+    `COLUMNS` and what `judge` adds. week is its first day, size the effect by `measure`, reference and current are how
+    many values were compared, before and now what they amount to in words. Weeks without values are left out, a series
+    that never changes is not.
     """
     rows = []
     for series in watched:
@@ -176,8 +191,32 @@ def watch(watched: Iterable[Series]) -> pd.DataFrame:
             elif min(len(reference), len(current)) < LEAST_VALUES:
                 continue
             size, p = compare(reference, current)
-            rows.append([series.group, series.name, week, measure, size, test, p, len(reference), len(current)])
+            told = [sum_up(series.kind, values) for values in (reference, current)]
+            rows.append([series.group, series.name, week, measure, size, test, p, len(reference), len(current), *told])
     return judge(pd.DataFrame(rows, columns=COLUMNS))
+
+
+def sum_up(kind: Kind, values: np.ndarray) -> str:
+    """Say in a few words what a sample amounts to: "median 0.87, 12.0 % missing"."""
+    if kind == "kinds":
+        kinds, counts = np.unique(values.astype(str), return_counts=True)
+        return f"{kinds[counts.argmax()]} in {percent(counts.max() / counts.sum())}"
+    if kind == "errors":
+        return f"mean {values.mean():.3g}"
+    if kind == "traffic":
+        return f"{number(values.mean())} a day"
+    known = values[~np.isnan(values)]
+    middle = f"median {np.median(known):.3g}" if len(known) else "nothing known"
+    return middle if len(known) == len(values) else f"{middle}, {percent(1 - len(known) / len(values))} missing"
+
+
+def relate(measure: pd.Series, size: pd.Series) -> np.ndarray:
+    """Return sizes in relation to the limit of drift: from 1 on, a change is large. The sign is that of the size."""
+    size = size.to_numpy(dtype=float)
+    # Of a change, what it takes to undo it: a rise by half and a fall by a third are of the same size.
+    undone = -np.expm1(-np.abs(np.log1p(np.maximum(size, -1 + 1e-9))))
+    limits = np.array([LIMITS[name][1] for name in measure], dtype=float)
+    return np.sign(size) * np.where(measure == "change", undone, np.abs(size)) / limits
 
 
 def judge(compared: pd.DataFrame) -> pd.DataFrame:
@@ -189,9 +228,7 @@ def judge(compared: pd.DataFrame) -> pd.DataFrame:
     """
     adjusted = stats.false_discovery_control(compared["p"], method="by") if len(compared) else []
     sure = np.asarray(adjusted) < FALSE_ALARM_RATE
-    limits = np.array([LIMITS[measure] for measure in compared["measure"]], dtype=float).reshape(-1, 2)
-    size = compared["size"].to_numpy(dtype=float)
-    # Of a change, what it takes to undo it: a rise by half and a fall by a third are of the same size.
-    size = np.where(compared["measure"] == "change", -np.expm1(-np.abs(np.log1p(np.maximum(size, -1 + 1e-9)))), size)
-    state = np.select([sure & (size >= limits[:, 1]), sure & (size >= limits[:, 0])], ["drift", "watch"], "stable")
+    size = np.abs(relate(compared["measure"], compared["size"]))
+    watched = np.array([LIMITS[name][0] / LIMITS[name][1] for name in compared["measure"]], dtype=float)
+    state = np.select([sure & (size >= 1), sure & (size >= watched)], ["drift", "watch"], "stable")
     return compared.assign(p_adjusted=adjusted, state=state)

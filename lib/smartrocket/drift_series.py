@@ -12,8 +12,10 @@ import pandas as pd
 
 from smartrocket.demand_scores import poisson_deviance
 from smartrocket.drift import MOST_WEEKS, REFERENCE_WEEKS, Series, place_weeks
+from smartrocket.engine import connect
 from smartrocket.forecasting import DAY, Panel
 from smartrocket.traffic_breaks import count_traffic
+from smartrocket.workspace import Workspace
 
 KINDS = {"transaction": "a purchase", "addtocart": "an add to cart"}
 """How far a visit gets, the furthest first; any other one is a look around."""
@@ -30,6 +32,27 @@ GROWING = ("age_days", "_total", "_days_since")
 
 FULL_WINDOWS = 30
 """From this age on, in days, an item's features look back on days that are all in the panel."""
+
+
+def list_series(
+    workspace: Workspace, panel: Panel, forecasts: Sequence[pd.DataFrame], model: str, threads: int
+) -> list[Series]:
+    """Return everything that is watched of a build, up to the last whole day of its panel; nothing of an empty one.
+
+    `forecasts` are forecast tables that follow each other, the test's last, `model` is the one whose errors matter.
+    """
+    if panel.frame.empty:
+        return []
+    connection, last = connect("1GB", threads), panel.last_date
+    events = connection.read_parquet(workspace.existing("interim/events.parquet"))
+    visits = read_visits(connection.read_parquet(workspace.existing("processed/session_events.parquet")), last)
+    histories = [workspace.read(f"interim/{name}.parquet") for name in ("item_categories", "item_prices", "categories")]
+    return [
+        *list_traffic(events, visits, last),
+        *list_catalogue(visits, *histories),
+        *list_features(panel),
+        *list_errors(forecasts, model, last),
+    ]
 
 
 def read_visits(session_events: ibis.Table, last: pd.Timestamp) -> pd.DataFrame:

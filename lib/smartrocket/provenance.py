@@ -149,8 +149,8 @@ def write_small_groups(manifests: list[dict]) -> str:
     least = max((manifest["parameters"].get("smallest_group", 1) for manifest in manifests), default=1)
     if least == 1:
         return (
-            "Groups of any size are shown, single visitors among them, since the parameter `smallest_group` is 1. Such a "
-            "report is for eyes that may see the log itself.\n"
+            "Groups of any size are shown, single visitors among them, since the parameter `smallest_group` is 1. "
+            "Such a report is for eyes that may see the log itself.\n"
         )
     return (
         f"No group of visitors is smaller than {least} ([k-anonymity](/chapters/glossary.qmd#k-anonymity)): where a "
