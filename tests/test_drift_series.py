@@ -5,8 +5,9 @@ import pandas as pd
 import pytest
 
 from shops import grow_shop, load, make_events
-from smartrocket import drift, drift_figures, drift_series, sessions
+from smartrocket import cleaning, drift, drift_figures, drift_series, sessions
 from smartrocket.engine import connect, write_parquet
+from smartrocket.files import write_parquet_frame
 from smartrocket.forecasting import Panel, load_panel
 from smartrocket.results import Results
 from smartrocket.workspace import Workspace
@@ -20,8 +21,8 @@ def shop(tmp_path_factory) -> Workspace:
     workspace = grow_shop(tmp_path_factory.mktemp("shop"), visitors=6000, items=200, days=84)
     connection = connect(threads=1)
     raw = connection.read_parquet(workspace.existing("interim/raw_events.parquet"))
-    from smartrocket import cleaning
-
+    tree, _ = cleaning.climb_tree(cleaning.judge_categories(workspace.read("interim/raw_categories.parquet")))
+    write_parquet_frame(workspace.path("interim/categories.parquet"), tree)
     events = cleaning.keep_events(cleaning.judge_events(raw, None, None))
     write_parquet(events, workspace.path("interim/events.parquet"))
     events = connection.read_parquet(workspace.path("interim/events.parquet"))
