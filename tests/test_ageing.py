@@ -10,7 +10,7 @@ from forecast_shop import grow
 from smartrocket import ageing
 from smartrocket.ageing import COLUMNS, Ageing, age_forecasts, age_recommendations
 from smartrocket.ageing_figures import advise, record_ageing, show_ageing
-from smartrocket.neighbours import vsknn
+from smartrocket.neighbours import stan, vsknn
 from smartrocket.ranking import Sessions, next_clicks
 from smartrocket.results import Results
 from smartrocket.workspace import Workspace
@@ -38,7 +38,7 @@ def make_world(changing: bool, days: int = 90, seed: int = 0) -> tuple[Sessions,
 
 def test_recommendations_age_where_habits_change():
     train, test = make_world(changing=True, days=110)
-    aged = age_recommendations(lambda: vsknn(neighbours=20, sample=50), train, next_clicks(test), 60, seed=1)
+    aged = age_recommendations(lambda: stan(day_decay=5.0), train, next_clicks(test), 60, seed=1)
     assert aged.losses["weeks"].tolist() == list(ageing.WEEKS)
     assert aged.losses["loss"].iloc[-1] > aged.losses["loss"].iloc[0]
     assert aged.shown_from is not None

@@ -206,7 +206,10 @@ def sum_up(kind: Kind, values: np.ndarray) -> str:
     if kind == "traffic":
         return f"{number(values.mean())} a day"
     known = values[~np.isnan(values)]
-    middle = f"median {np.median(known):.3g}" if len(known) else "nothing known"
+    middle = "nothing known"
+    if len(known):
+        half = float(np.median(known))
+        middle = f"median {half:.3g}" if abs(half) < 1000 else f"median {number(half)}"
     return middle if len(known) == len(values) else f"{middle}, {percent(1 - len(known) / len(values))} missing"
 
 

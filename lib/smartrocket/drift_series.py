@@ -1,7 +1,7 @@
 """What is watched for drift: the traffic, the catalogue, the features of the forecasts and their errors, by week.
 
 A test counts cases as if they knew nothing of each other. Events of one visit do, and so do the days of one item. So of
-a visit one value is taken, of an item one a week, and of a category's features one for each category.
+a visit one value is taken, of an item one a week, and of the features that a category shares one for each category.
 """
 
 from collections.abc import Sequence
@@ -114,20 +114,22 @@ def list_catalogue(
 ) -> list[Series]:
     """Return the series of the items on which visits begin: main category, price, and whether they are new or back.
 
-    What the shop's files do not hold is left out.
+    An item counts once a week, since all its visits share what it is. What the shop's files do not hold is left out.
     """
-    listed = []
+    visits, listed = visits.drop_duplicates(["week", "itemid"]), []
     if len(item_categories):
         root = categories.set_index("categoryid")["root"]
         category = look_up(visits, item_categories, "categoryid").map(root)
         shown = visits.assign(category=category.astype("Int64").astype(str))
-        listed.append(take("catalogue", "main category of the first item", "kinds", shown, "category"))
+        listed.append(take("catalogue", "main category of the items", "kinds", shown, "category"))
     if len(item_prices):
         priced = visits.assign(price=look_up(visits, item_prices, "price").astype(float))
-        listed.append(take("catalogue", "price of the first item", "numbers", priced, "price"))
+        listed.append(take("catalogue", "price of the items", "numbers", priced, "price"))
     unseen = ~(visits["unseen_days"] < LONG_UNSEEN)
-    whole = visits.assign(unseen=unseen)[visits["week"] >= visits["moment"].min().normalize() + LONG_UNSEEN * DAY]
-    listed.append(take("catalogue", "first item long unseen", "kinds", whole, "unseen"))
+    whole = visits.assign(unseen=np.where(unseen, "unseen", "seen"))[
+        visits["week"] >= visits["moment"].min().normalize() + LONG_UNSEEN * DAY
+    ]
+    listed.append(take("catalogue", "items long unseen", "kinds", whole, "unseen"))
     return listed
 
 
