@@ -64,7 +64,8 @@ def test_a_calm_shop_does_not_drift_and_a_changed_one_does(shop):
     frame.loc[late, "price"] *= 10
     changed = drift.watch(drift_series.list_features(Panel(frame, panel.features, panel.horizon)))
     was, now = (
-        set(map(tuple, each.loc[each["state"] == "drift", ["series", "week"]].to_numpy())) for each in (compared, changed)
+        set(map(tuple, each.loc[each["state"] == "drift", ["series", "week"]].to_numpy()))
+        for each in (compared, changed)
     )
     assert {series for series, _ in now - was} == {"price"}
 

@@ -48,6 +48,19 @@ def merge_bins(bins: pd.DataFrame, counted: str, least: int) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=bins.columns)
 
 
+def disguise(items: Sequence[int]) -> dict[int, str]:
+    """Return stand-ins for the items of a single visit, in order of appearance: A, B, ... Z, AA, AB, ..."""
+    names: dict[int, str] = {}
+    for item in items:
+        if item not in names:
+            place, name = len(names), ""
+            while place >= 0:
+                place, letter = divmod(place, 26)
+                name, place = chr(ord("A") + letter) + name, place - 1
+            names[item] = name
+    return names
+
+
 class SharedRuns:
     """Which runs of clicks, such as the beginning of a session, occur in so many sessions that they tell on nobody.
 

@@ -156,8 +156,9 @@ def write_small_groups(manifests: list[dict]) -> str:
         f"No group of visitors is smaller than {least} ([k-anonymity](/chapters/glossary.qmd#k-anonymity)): where a "
         "table or figure would show what fewer did, they are merged into the next group, or left out. Of the example "
         f"sessions in the notebooks and in the dashboard only so much is shown as at least {least} sessions have in "
-        "common, click for click. Totals of the whole shop are shown however small they are. The parameter "
-        "`smallest_group` sets the limit.\n"
+        "common, click for click. Where a single visit is needed to show how it is prepared, or why a suggestion "
+        "failed, its items go by letters and its day is left out. Totals of the whole shop are shown however small "
+        "they are. The parameter `smallest_group` sets the limit.\n"
     )
 
 
