@@ -1,5 +1,7 @@
 """Drift is found where it was put in, and none is invented where nothing changed."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -174,3 +176,22 @@ def test_comparisons_are_finite(before, now):
     traffic = compare_traffic(np.abs(before[:28]), np.abs(now[:7]))
     assert np.isfinite(traffic).all()
     assert traffic[0] >= -1
+
+
+def test_the_break_of_retailrockets_traffic_is_found_among_hundreds_of_tests(real_data):
+    daily = pd.read_csv(real_data / "agg_daily_utc8.csv", encoding="utf-8-sig", parse_dates=["dt"])
+    events = daily.set_index("dt")[["view_cnt", "atc_cnt", "buy_cnt"]].sum(axis=1)
+    last = pd.Timestamp("2015-09-17")
+    # The file has days of UTC+8; these are the counts of the last days of UTC, as published.
+    known = {"2015-09-14": 20_913, "2015-09-15": 20_427, "2015-09-16": 11_495, "2015-09-17": 10_128}
+    events.update(pd.Series(known).rename(pd.Timestamp))
+    events = events[(events.index <= last) & (events.index > last - pd.Timedelta(days=84))]
+    weeks = place_weeks(events.index.to_series(), last).to_numpy()
+    traffic = Series("traffic", "events a day", "traffic", pd.DataFrame({"week": weeks, "value": events.to_numpy()}))
+    calm = [series for name, series in calm_shop(0).items() if name != "visits"]
+    others = [replace(series, name=f"{series.name} {copy}") for copy in range(5) for series in calm]
+    compared = watch([traffic, *others])
+    assert len(compared) > 300
+    row = compared[compared["week"] == pd.Timestamp("2015-09-11")].iloc[0]
+    assert row["state"] == "drift"
+    assert -0.5 < row["size"] < -0.35
