@@ -211,9 +211,9 @@ def write_measures(manifests: list[dict]) -> str:
 def list_downloads(notebook: str) -> dict[str, str]:
     """Return what can be taken away of a notebook: name of the file -> what it is."""
     return {
-        f"{notebook}.ipynb": "the executed notebook",
-        f"{notebook}_facts.csv": "its facts",
-        f"{notebook}_scores.csv": "its scores",
+        f"{notebook}.ipynb": "notebook",
+        f"{notebook}_facts.csv": "facts",
+        f"{notebook}_scores.csv": "scores",
     }
 
 
@@ -224,8 +224,8 @@ def write_downloads(manifests: list[dict]) -> str:
         notebook, metrics = manifest["notebook"], manifest["metrics"]
         counts = ("", plural(len(metrics["facts"]), "row"), plural(len(metrics["scores"]), "row"))
         links = [
-            f'<td><a href="../{DOWNLOADS}/{name}" download>{name}</a>{f" ({count})" if count else ""}</td>'
-            for name, count in zip(list_downloads(notebook), counts, strict=True)
+            f'<td><a href="../{DOWNLOADS}/{name}" title="{name}" download>{what}</a> {count}</td>'
+            for (name, what), count in zip(list_downloads(notebook).items(), counts, strict=True)
         ]
         rows.append(f'<tr><th scope="row" class="short">{html.escape(notebook)}</th>{"".join(links)}</tr>')
     headings = "".join(f'<th scope="col">{name}</th>' for name in ("Notebook", "Executed", "Facts", "Scores"))
