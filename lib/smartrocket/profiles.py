@@ -281,7 +281,7 @@ NOTEBOOKS = {
     "02_cleaning": ["price_property", "smallest_group", "memory_limit", "threads"],
     "03_features": ["session_gap_minutes", "horizon_days", "smallest_group", "memory_limit", "threads"],
     "04_forecast_lightgbm": ["seed", "threads"],
-    "05_forecast_tuning": ["seed", "threads"],
+    "05_forecast_tuning": ["smallest_group", "seed", "threads"],
     "06_gru4rec_baseline": ["smallest_group", "seed", "threads"],
     "07_gru4rec_tuning": ["smallest_group", "seed", "threads"],
 }
