@@ -6,6 +6,7 @@ PROFILE := own_shop
 # A folder's name may hold any sign, so the shell takes it from the environment, where it means nothing.
 export SHOP
 endif
+HOST ?= 127.0.0.1
 PORT ?= 8000
 SCALE ?= 1
 TRIES ?= 500
@@ -32,7 +33,7 @@ NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
 PAGES := _quarto.yml index.qmd $(wildcard chapters/* dashboard/* theme/* build/bench/scaling-*.jsonl)
 
-.PHONY: report notebooks test fuzz faults coverage mutants audit bench lab serve data picture clean help prepare
+.PHONY: report notebooks test fuzz faults coverage mutants audit bench lab pdf serve data picture clean help prepare
 .DEFAULT_GOAL := help
 # A recipe that fails leaves no half-made target, and a `make -j` never runs two notebooks on the same two cores.
 .DELETE_ON_ERROR:
@@ -102,8 +103,11 @@ lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop
 	@$(SMARTROCKET) copy-lab --profile $(PROFILE)
 	@"$(BIN)/jupyter" lab --notebook-dir notebooks $(if $(filter 0,$(shell id -u)),--allow-root)
 
-serve: $(READY) ## serve _site/ on http://127.0.0.1:8000 (PORT=...)
-	@$(SMARTROCKET) serve --port $(PORT)
+pdf: report ## print the report as _site/report.pdf (needs Debian's chromium)
+	@$(SMARTROCKET) print
+
+serve: $(READY) ## serve _site/ on http://127.0.0.1:8000 (PORT=..., HOST=0.0.0.0 for other machines too)
+	@$(SMARTROCKET) serve --host $(HOST) --port $(PORT)
 
 data: $(READY) ## fetch the RetailRocket files into data/raw/retailrocket/ and check them
 	@$(SMARTROCKET) fetch
@@ -112,7 +116,7 @@ picture: $(READY) ## redraw the picture in README from the built site (needs Deb
 	@$(SMARTROCKET) picture
 
 clean: ## remove everything that was generated (not the environment, not data/raw)
-	rm -rf build analysis _site _parts _variables.yml .quarto
+	rm -rf build analysis downloads _site _parts _variables.yml .quarto
 
 help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

@@ -12,6 +12,7 @@ import pytest
 
 from smartrocket.files import ROOT
 
+VISITORS_FROM = 7_700_000_000_000
 REAL_DATA = ROOT.parent / "shared" / "data"
 # Stands in the environment of every build, and nowhere in a report.
 SECRET = "a-token-that-nobody-may-read"
@@ -21,6 +22,7 @@ GENERATED = (
     "build",
     "_site",
     "analysis",
+    "downloads",
     "_parts",
     "_variables.yml",
     ".*cache",
@@ -102,10 +104,19 @@ def real_data():
 
 @pytest.fixture(scope="session")
 def real_shop(real_data, tmp_path_factory):
-    """A shop's folder with the real rows as its events.csv, and the real category tree."""
+    """A shop's folder with the real rows as its events.csv, and the real category tree.
+
+    The visitors' numbers are raised by `VISITORS_FROM`, so that they can be told from every other number.
+    """
     folder = tmp_path_factory.mktemp("shops") / "real rows"
     folder.mkdir()
-    shutil.copyfile(real_data / "events_sample5000visitors.csv", folder / "events.csv")
+    header, *rows = (real_data / "events_sample5000visitors.csv").read_text().splitlines()
+    place = header.split(",").index("visitorid")
+    for number, row in enumerate(rows):
+        values = row.split(",")
+        values[place] = str(VISITORS_FROM + int(values[place]))
+        rows[number] = ",".join(values)
+    (folder / "events.csv").write_text("\n".join([header, *rows]) + "\n")
     shutil.copyfile(real_data / "category_tree.csv", folder / "category_tree.csv")
     return folder
 

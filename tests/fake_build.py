@@ -173,7 +173,7 @@ def make_project(root: Path, shop: dict = SHOP) -> Path:
             "notebook": notebook,
             "seconds": 12.5,
             "peak_megabytes": 420.0,
-            "parameters": {"build": "build/demo", "seed": 1},
+            "parameters": {"build": "build/demo", "seed": 1, "smallest_group": 5},
             "inputs": {"raw/events.csv": "ab" * 32} if notebook == "01_eda" else {},
             "packages": {"pandas": "2.3.3"},
             "python": "3.11.2",

@@ -53,6 +53,15 @@ def test_no_path_of_the_shop_enters_the_site(real_report, real_shop):
             assert str(real_report.folder).encode() not in content, path
 
 
+def test_no_visitor_enters_the_site(real_report, real_shop):
+    known = {int(number) for number in re.findall(r"\b77\d{11}\b", (real_shop / "events.csv").read_text())}
+    assert len(known) == 5000
+    for path in real_report.path("_site").rglob("*"):
+        if path.is_file():
+            found = re.findall(rb"(?<!\d)77\d{11}(?!\d)", path.read_bytes().replace(b",", b""))
+            assert not known.intersection(map(int, found)), path
+
+
 @pytest.fixture
 def shop(tmp_path):
     """A folder for a shop's files."""

@@ -14,7 +14,8 @@ from fake_build import SHOP, make_notebook, make_project
 from smartrocket.errors import InputError
 from smartrocket.files import write_text
 from smartrocket.findings import escape_markdown
-from smartrocket.partials import raw_html, write_banner, write_measures
+from smartrocket.partials import raw_html, write_banner
+from smartrocket.provenance import write_measures
 from smartrocket.publishing import clean_notebook, write_fact, write_sources
 
 OWN_SHOP = SHOP | {

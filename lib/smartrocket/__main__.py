@@ -24,7 +24,9 @@ def read_arguments(words: list[str] | None = None) -> argparse.Namespace:
     lab.add_argument("--profile", required=True)
     commands.add_parser("fetch", help="download the RetailRocket files and check them")
     commands.add_parser("picture", help="draw the picture in README from the built site")
-    serve = commands.add_parser("serve", help="serve the site over http on this machine only")
+    commands.add_parser("print", help="print the built site as one PDF")
+    serve = commands.add_parser("serve", help="serve the site over http, on this machine only unless told otherwise")
+    serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
     return parser.parse_args(words)
 
@@ -76,10 +78,14 @@ def run_command(arguments: argparse.Namespace, waited: bool = False) -> None:
         from smartrocket.picture import draw_picture
 
         draw_picture()
+    elif arguments.command == "print":
+        from smartrocket.printing import print_report
+
+        print(f"{print_report(ROOT).relative_to(ROOT)} is the report to print")
     else:
         from smartrocket.server import serve_site
 
-        serve_site(arguments.port)
+        serve_site(arguments.port, arguments.host)
 
 
 if __name__ == "__main__":

@@ -684,15 +684,23 @@ def retention(log: Log) -> pd.DataFrame:
 
 
 def visitor_day_sizes(log: Log) -> pd.DataFrame:
-    """Sort visitors' days by their number of events: low, high (None: open), visitor_days, events."""
+    """Sort visitors' days by their number of events: low, high (None: open), visitor_days, visitors, events."""
     edges = [1, 2, 5, 10, 20, 50, 100, BOT_EVENTS_A_DAY + 1]
     days = log.visitor_days
-    return read_bins(days, bin_number(days.events, edges), edges, visitor_days=days.count(), events=days.events.sum())
+    return read_bins(
+        days,
+        bin_number(days.events, edges),
+        edges,
+        visitor_days=days.count(),
+        visitors=days.visitorid.nunique(),
+        events=days.events.sum(),
+    )
 
 
-def summarise_outliers(log: Log) -> pd.Series:
+def summarise_outliers(log: Log, least: int = 1) -> pd.Series:
     """Return visitor_days and visitors above `BOT_EVENTS_A_DAY` events in a day, their events, transactions
-    among these, and the largest day: days, visitors, events, transactions, largest."""
+    among these, and how many events each of the `least` busiest visitors has on a day, at least: days, visitors,
+    events, transactions, largest."""
     days = log.visitor_days
     heavy = days.events > BOT_EVENTS_A_DAY
     told = days.aggregate(
@@ -700,9 +708,9 @@ def summarise_outliers(log: Log) -> pd.Series:
         visitors=days.visitorid.nunique(where=heavy),
         events=days.events.sum(where=heavy),
         transactions=days.transactions.sum(where=heavy),
-        largest=days.events.max(),
     )
-    return count_once(told)
+    largest = days.group_by("visitorid").aggregate(events=_.events.max()).order_by(_.events.desc()).limit(least)
+    return count_once(told.mutate(largest=largest.events.min().as_scalar()))
 
 
 # ---- items, categories and prices ------------------------------------------------------------------------
@@ -917,10 +925,10 @@ def transitions(log: Log) -> pd.DataFrame:
 # ---- what the report quotes ------------------------------------------------------------------------------
 
 
-def facts(log: Log, files: pd.DataFrame, daily: pd.DataFrame) -> list[tuple[str, object, str]]:
+def facts(log: Log, files: pd.DataFrame, daily: pd.DataFrame, least: int = 1) -> list[tuple[str, object, str]]:
     """Return the numbers that chapters quote, as (name, value, unit); None where this shop cannot tell.
 
-    `files` is from `profile_files` and `daily` from `daily_volume`.
+    `files` is from `profile_files` and `daily` from `daily_volume`. What fewer than `least` visitors did is None, too.
     """
     rows = files.set_index("file")["rows"]
     types = count_event_types(log)
@@ -929,6 +937,7 @@ def facts(log: Log, files: pd.DataFrame, daily: pd.DataFrame) -> list[tuple[str,
     who = conversion(log).set_index("level")
     sessions = summarise_sessions(log)
     outliers = summarise_outliers(log)
+    hidden = 0 < outliers["visitors"] < least
     repeats = immediate_repeats(log)
     busiest = busiest_times(log, daily)
     events = log.events
@@ -981,8 +990,8 @@ def facts(log: Log, files: pd.DataFrame, daily: pd.DataFrame) -> list[tuple[str,
         ("gini_items", gini(log), "Gini coefficient"),
         ("top_decile_share", top_share(log), "share"),
         ("immediate_repeat_share", share(repeats["same"], repeats["following"]), "share"),
-        ("bots_visitor_days", outliers["days"], "visitor days"),
-        ("bots_events", outliers["events"], "events"),
+        ("bots_visitor_days", None if hidden else outliers["days"], "visitor days"),
+        ("bots_events", None if hidden else outliers["events"], "events"),
     ]
 
 

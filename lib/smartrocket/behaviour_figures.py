@@ -21,6 +21,7 @@ from smartrocket.behaviour import (
 )
 from smartrocket.figures import EVENT_COLOURS, INK, MUTED, PALETTE, PAPER, SEQUENTIAL, THOUSANDS, draw_dates
 from smartrocket.findings import Finding, escape_markdown
+from smartrocket.privacy import blank_small, few, is_small, merge_bins
 from smartrocket.wording import duration, joined, number, percent, plural
 
 EVENT_NAMES = {
@@ -512,9 +513,11 @@ def transitions(steps: pd.DataFrame) -> Finding:
 # ---- visitors --------------------------------------------------------------------------------------------
 
 
-def visitor_types(types: pd.DataFrame, baskets: pd.DataFrame) -> Finding:
+def visitor_types(types: pd.DataFrame, baskets: pd.DataFrame, least: int = 1) -> Finding:
     """Show the types of visitors by their share of visitors, events and bought items, from
-    `behaviour.visitor_types` and `behaviour.baskets`."""
+    `behaviour.visitor_types` and `behaviour.baskets`; nothing of types with fewer than `least` visitors."""
+    if is_small(types["visitors"], least).any():
+        return Finding(f"Kinds of visitors are not shown, since one of them has {few(least)}.")
     names = [f"{row.visitor_type} ({actions_label(row.low, row.high)})" for row in types.itertuples()]
     columns = {"visitors": "visitors", "events": "events", "transactions": "items bought"}
     shown = {column: name for column, name in columns.items() if types[column].sum()}
@@ -542,7 +545,7 @@ def visitor_types(types: pd.DataFrame, baskets: pd.DataFrame) -> Finding:
         caption="Visitors by their number of actions over the whole log: their share of visitors, of events"
         + (" and of items bought." if len(shown) == 3 else ". No item was bought."),
         alt=f"Bar chart. {sentence}",
-        reading=f"{sentence} {describe_purchases(types, baskets)}",
+        reading=f"{sentence} {describe_purchases(types, baskets, least)}",
     )
 
 
@@ -553,12 +556,14 @@ def actions_label(low: int, high: float | None) -> str:
     return f"{low} action" if low == high == 1 else f"{low}–{int(high)} actions"
 
 
-def describe_purchases(types: pd.DataFrame, baskets: pd.DataFrame) -> str:
-    """Say who buys, and what, type by type."""
+def describe_purchases(types: pd.DataFrame, baskets: pd.DataFrame, least: int) -> str:
+    """Say who buys, and what, type by type; nothing of fewer than `least` buyers."""
     told = types.merge(baskets, on="visitor_type")
-    buying = told[told["buyers"] > 0]
-    if buying.empty:
+    buying = told[told["buyers"] >= max(least, 1)]
+    if not told["buyers"].any():
         return "Nobody bought anything in this log."
+    if buying.empty:
+        return f"No kind of visitors has enough buyers to say what they buy: each has {few(least)} who do."
     parts = []
     for row in buying.itertuples():
         price = "" if pd.isna(row.median_price) else f", at a median price of {number(row.median_price)}"
@@ -569,21 +574,23 @@ def describe_purchases(types: pd.DataFrame, baskets: pd.DataFrame) -> str:
     return f"{joined(parts)}. A purchase is itself an action, so busy visitors buy more by definition too."
 
 
-def tabulate_purchases(types: pd.DataFrame, baskets: pd.DataFrame) -> pd.DataFrame:
+def tabulate_purchases(types: pd.DataFrame, baskets: pd.DataFrame, least: int = 1) -> pd.DataFrame:
     """List what each type of visitor buys, from `behaviour.visitor_types` and `behaviour.baskets`, for readers.
 
-    A purchase is a transaction id; where the log has none, the columns about purchases are missing.
+    A purchase is a transaction id; where the log has none, the columns about purchases are missing. So is what fewer
+    than `least` buyers bought.
     """
     told = types.merge(baskets, on="visitor_type")
+    told = blank_small(told, "buyers", ["transactions_y", "rows", "median_price", "buyers"], least)
     numbered = told["transactions_y"].where(told["transactions_y"] > 0)
     return pd.DataFrame(
         {
             "visitors": told["visitor_type"],
             "actions": [actions_label(row.low, row.high).split()[0] for row in told.itertuples()],
-            "buyers": told["buyers"],
+            "buyers": told["buyers"].astype("Int64"),
             "share that buys": told["buyers"] / told["visitors"].where(told["visitors"] > 0),
             "purchases": numbered.astype("Int64"),
-            "items bought": told["rows"],
+            "items bought": told["rows"].astype("Int64"),
             "items a purchase": told["rows"] / numbered,
             "median price": told["median_price"],
         }
@@ -630,8 +637,11 @@ def new_and_returning(visitors: pd.DataFrame, daily: pd.DataFrame) -> Finding:
     )
 
 
-def retention(cohorts: pd.DataFrame) -> Finding:
-    """Show which share of each week's new visitors is back in later weeks, from `behaviour.retention`."""
+def retention(cohorts: pd.DataFrame, least: int = 1) -> Finding:
+    """Show which share of each week's new visitors is back in later weeks, from `behaviour.retention`.
+
+    Cells of fewer than `least` visitors stay empty; the sums over all weeks have them.
+    """
     weeks = int(cohorts["cohort"].nunique())
     later = cohorts[(cohorts["week"] > 0) & (cohorts["size"] > 0)]
     if weeks < 3 or later.empty:
@@ -639,7 +649,8 @@ def retention(cohorts: pd.DataFrame) -> Finding:
             reading="Whether visitors come back week by week needs at least three whole weeks; this log has "
             f"{plural(weeks, 'whole week')}."
         )
-    shares = later.assign(share=later["visitors"] / later["size"])
+    shares = blank_small(later.assign(share=later["visitors"] / later["size"]), "visitors", ["share"], least)
+    shares = blank_small(shares, "size", ["share"], least)
     grid = shares.pivot(index="cohort", columns="week", values="share").reindex(range(weeks - 1))
     figure, axes = figures.canvas(8, min(1.4 + 0.22 * weeks, 6))
     mesh = draw_heat(axes, grid.to_numpy(dtype="float64"))
@@ -654,25 +665,33 @@ def retention(cohorts: pd.DataFrame) -> Finding:
     sums = later.groupby("week")[["visitors", "size"]].sum()
     back = sums["visitors"] / sums["size"]
     wanted = [week for week in (1, 4, 12) if week in back.index]
-    parts = [f"{percent(back[week], 2)} after {plural(week, 'week')}" for week in wanted]
+    parts = [
+        f"{few(least) if 0 < sums['visitors'][week] < least else percent(back[week], 2)} after {plural(week, 'week')}"
+        for week in wanted
+    ]
     sentence = f"Of all visitors who could be followed that long, {joined(parts)} are back in the log."
     return Finding(
         figure=figure,
         caption="Retention: visitors grouped by the week of their first event (rows), and the share of them "
         "with an "
         "event so many weeks later (columns). Weeks are seven times 24 hours from the first event of the "
-        "log.",
+        "log." + (f" Cells of {few(least)} are empty." if shares["share"].isna().any() else ""),
         alt=f"Heat map. {sentence}",
         reading=f"{sentence} The first rows also hold visitors who knew the shop before the log began.",
     )
 
 
-def visitor_days(sizes: pd.DataFrame, outliers: pd.Series) -> Finding:
+def visitor_days(sizes: pd.DataFrame, outliers: pd.Series, least: int = 1) -> Finding:
     """Show how many events visitors leave in a day and who is beyond it, from
-    `behaviour.visitor_day_sizes` and `summarise_outliers`.
+    `behaviour.visitor_day_sizes` and `summarise_outliers`; nothing of fewer than `least` visitors.
     """
+    sizes = merge_bins(sizes, "visitors", least)
     labels = [
-        f"{row.low}+" if row.high is None else str(row.low) if row.high == row.low + 1 else f"{row.low}–{row.high - 1}"
+        f"{row.low}+"
+        if pd.isna(row.high)
+        else str(row.low)
+        if row.high == row.low + 1
+        else f"{row.low}–{int(row.high) - 1}"
         for row in sizes.itertuples()
     ]
     figure, axes = figures.canvas(8, 3.2)
@@ -693,12 +712,20 @@ def visitor_days(sizes: pd.DataFrame, outliers: pd.Series) -> Finding:
     axes.legend(loc="upper right")
     events = int(sizes["events"].sum())
     heavy = int(outliers["days"])
-    if heavy:
+    busiest = (
+        f"the largest has {number(outliers['largest'])}"
+        if least == 1
+        else f"each of the {least} busiest visitors has {number(outliers['largest'])} on a day, or more"
+    )
+    if 0 < outliers["visitors"] < least:
+        sentence = f"There are {few(least)} with more than {BOT_EVENTS_A_DAY} events in a day."
+        advice = "What so few did is not shown. Cleaning keeps it unless a limit is set."
+    elif heavy:
         sentence = (
             f"{plural(heavy, 'visitor-day')} of {plural(int(outliers['visitors']), 'visitor')} "
             f"{'exceeds' if heavy == 1 else 'exceed'} {BOT_EVENTS_A_DAY} events and "
             f"{'holds' if heavy == 1 else 'hold'} {number(outliers['events'])} events, "
-            f"{percent(outliers['events'] / events)} of all; the largest has {number(outliers['largest'])}."
+            f"{percent(outliers['events'] / events)} of all; {busiest}."
         )
         bought = int(outliers["transactions"])
         judged = (
@@ -708,10 +735,7 @@ def visitor_days(sizes: pd.DataFrame, outliers: pd.Series) -> Finding:
         )
         advice = f"{judged} Cleaning keeps them unless a limit is set, and shows what a limit would change."
     else:
-        sentence = (
-            f"No visitor leaves more than {BOT_EVENTS_A_DAY} events in a day; the largest day has "
-            f"{number(outliers['largest'])}."
-        )
+        sentence = f"No visitor leaves more than {BOT_EVENTS_A_DAY} events in a day; {busiest}."
         advice = "Nothing here looks like a machine by that measure."
     return Finding(
         figure=figure,

@@ -116,18 +116,19 @@ def judge_bots(judged: ibis.Table, bot_events_per_day: int | None) -> ibis.Table
     return judged.mutate(reason=is_bot.ifelse("bot", judged.reason))
 
 
-def try_bot_limits(events: ibis.Table, limits: list[int]) -> pd.DataFrame:
+def try_bot_limits(events: ibis.Table, limits: list[int], least: int = 1) -> pd.DataFrame:
     """Work out what the bot rule would drop with each of some limits (events of a visitor on one UTC day).
 
     `events` are clean. Returns a row a limit: limit, visitors, events, bought (items bought among these events),
-    busiest_day (most events of a visitor on one day, over all visitors).
+    busiest_day (how many events each of the `least` busiest visitors has on one day, at least).
     """
     sold = events.event == "transaction"
     daily = events.group_by("visitorid", day=events.timestamp.date()).agg(events=events.count(), bought=sold.sum())
     visitors = daily.group_by("visitorid").agg(
         busiest_day=daily.events.max(), events=daily.events.sum(), bought=daily.bought.sum()
     )
-    aggregates = {"busiest_day": visitors.busiest_day.max().fill_null(0)}
+    busiest = visitors.order_by(ibis.desc("busiest_day")).limit(least)
+    aggregates = {"busiest_day": busiest.busiest_day.min().as_scalar().fill_null(0)}
     for limit in limits:
         beyond = visitors.busiest_day > limit
         aggregates |= {

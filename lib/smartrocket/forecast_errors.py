@@ -11,6 +11,7 @@ from smartrocket import figures
 from smartrocket.demand_distribution import Spread, distribution
 from smartrocket.demand_scores import poisson_deviance
 from smartrocket.findings import Finding
+from smartrocket.privacy import few
 from smartrocket.wording import number, percent, plural, write_date
 
 CASES = 3
@@ -107,12 +108,14 @@ def find_misses(
     events: pd.DataFrame,
     availability: pd.DataFrame,
     horizon: int,
+    least: int = 1,
 ) -> list[Miss]:
     """Return the worst misses of the test, those that sold more than forecast first.
 
     The worst are those with the largest Poisson deviance. `frame` is the panel (itemid, date, sales, views and
     features), `events` has the log's sales (timestamp, visitorid, event, itemid) and `availability` the history of
-    what could be bought (itemid, available, valid_from, valid_to).
+    what could be bought (itemid, available, valid_from, valid_to). Of fewer than `least` buyers it is only said that
+    they are so few.
     """
     actual, forecast = known["actual"].to_numpy(), known[final].to_numpy()
     loss = poisson_deviance(actual, forecast)
@@ -135,7 +138,7 @@ def find_misses(
         )
         orders = events[week & (events["itemid"] == item) & (events["event"] == "transaction")]
         offered = availability[availability["itemid"] == item]
-        reasons = explain(days, origin, int(row["actual"]), float(row[final]), orders, offered, until)
+        reasons = explain(days, origin, int(row["actual"]), float(row[final]), orders, offered, until, least)
         tail = above[place] if actual[place] > forecast[place] else below[place]
         misses.append(
             Miss(item, origin, float(row[final]), int(row["actual"]), float(tail), reasons, days[["date", "sales"]])
@@ -151,6 +154,7 @@ def explain(
     orders: pd.DataFrame,
     offered: pd.DataFrame,
     until: pd.Timestamp,
+    least: int = 1,
 ) -> list[str]:
     """Return what the log knows that may explain a miss, one clause each; empty where it knows nothing."""
     before, after = days[days["date"] <= origin], days[days["date"] > origin]
@@ -159,9 +163,10 @@ def explain(
     reasons = []
     if sold > forecast:
         largest = int(orders.groupby("visitorid").size().max()) if len(orders) else 0
-        if largest >= 2 and 2 * largest >= sold:
+        hidden = least > 1 and orders["visitorid"].nunique() >= least
+        if largest >= 2 and 2 * largest >= sold and not hidden:
             part = f"all {sold}" if largest == sold else f"{largest} of the {sold}"
-            reasons.append(f"a single visitor bought {part} units")
+            reasons.append(f"a single visitor bought {part} units" if least == 1 else f"it had {few(least)} as buyers")
         if views[1] >= 2 * max(views[0], 1) and views[1] >= views[0] + 3:
             reasons.append(f"its views rose from {views[0]} in the week before to {views[1]}")
         if not before["sales"].sum():

@@ -7,6 +7,7 @@ from IPython.display import HTML
 
 from smartrocket import figures
 from smartrocket.findings import Finding, escape_markdown
+from smartrocket.privacy import blank_small, few
 from smartrocket.tables import table
 from smartrocket.wording import cut, joined, number, percent, plural, write_date
 from smartrocket.workspace import Workspace
@@ -40,16 +41,24 @@ def count_kept(ledger: pd.DataFrame) -> int:
     return int(ledger.rows[ledger.outcome == "kept"].sum())
 
 
-def read_bots(bots: pd.DataFrame, events: int, limit: int | None) -> Finding:
+def read_bots(bots: pd.DataFrame, events: int, limit: int | None, least: int = 1) -> Finding:
     """Say what the bot rule drops with each limit tried; `limit` is the one in force, None where the rule is off.
 
-    `bots` is from `cleaning.try_bot_limits`, over the `events` that were kept.
+    `bots` is from `cleaning.try_bot_limits`, over the `events` that were kept. What fewer than `least` visitors did is
+    not told.
     """
     state = "The rule is off." if limit is None else f"The rule is on: visitors beyond {number(limit)} events are gone."
-    busiest = f"The busiest visitor {'has' if limit is None else 'left has'} {number(bots.busiest_day.iloc[0])} events"
-    hit = bots[bots.visitors > 0]
+    left = "" if limit is None else " left"
+    if least == 1:
+        busiest = f"The busiest visitor{left} has {number(bots.busiest_day.iloc[0])} events on one day"
+    else:
+        most = number(bots.busiest_day.iloc[0])
+        busiest = f"Each of the {least} busiest visitors{left} has {most} events on one day, or more"
+    hit = bots[bots.visitors >= max(least, 1)]
+    if not bots.visitors.any():
+        return Finding(f"{state} {busiest}: none of these limits would change anything.")
     if hit.empty:
-        return Finding(f"{state} {busiest} on one day: none of these limits would change anything.")
+        return Finding(f"{state} {busiest}. Each of these limits would drop {few(least)}, if any.")
     parts = [
         f"a limit of {number(row.limit)} would drop {plural(row.visitors, 'visitor')} with {number(row.events)} events "
         f"({percent(row.events / events, 2)} of the log)"
@@ -61,17 +70,19 @@ def read_bots(bots: pd.DataFrame, events: int, limit: int | None) -> Finding:
         if bought
         else "No purchase is among them."
     )
-    return Finding(f"{state} {busiest} on one day; {joined(parts)}. {sales}")
+    return Finding(f"{state} {busiest}; {joined(parts)}. {sales}")
 
 
-def tabulate_bots(bots: pd.DataFrame, events: int) -> pd.DataFrame:
-    """List what the bot rule would drop, limit by limit, for readers."""
+def tabulate_bots(bots: pd.DataFrame, events: int, least: int = 1) -> pd.DataFrame:
+    """List what the bot rule would drop, limit by limit, for readers; missing where that is fewer than `least`."""
+    counted = ["visitors", "events", "bought"]
+    bots = blank_small(bots, "visitors", counted, least).astype(dict.fromkeys(counted, "Int64"))
     return pd.DataFrame(
         {
             "more events on one day than": bots.limit,
             "visitors dropped": bots.visitors,
             "events dropped": bots.events,
-            "share of events": bots.events / events,
+            "share of events": bots.events.astype("Float64") / events,
             "items bought among them": bots.bought,
         }
     )
@@ -199,10 +210,15 @@ def tabulate_books(books: pd.DataFrame) -> pd.DataFrame:
 
 
 def list_facts(
-    books: pd.DataFrame, bots: pd.DataFrame, categories: pd.DataFrame, faults: dict[str, int], rows: dict[str, int]
-) -> dict[str, tuple[int, str]]:
-    """Return the notebook's facts: name -> (value, unit)."""
-    facts: dict[str, tuple[int, str]] = {}
+    books: pd.DataFrame,
+    bots: pd.DataFrame,
+    categories: pd.DataFrame,
+    faults: dict[str, int],
+    rows: dict[str, int],
+    least: int = 1,
+) -> dict[str, tuple[int | None, str]]:
+    """Return the notebook's facts: name -> (value, unit); None for what fewer than `least` visitors did."""
+    facts: dict[str, tuple[int | None, str]] = {}
     for file, ledger in books.groupby("file", sort=False):
         name = str(file).replace(" ", "_")
         facts[f"{name}_rows_in"] = (int(ledger.rows.sum()), "rows")
@@ -211,8 +227,9 @@ def list_facts(
     events = books[books.file == "events"].set_index("outcome").rows
     facts["events_duplicates_dropped"] = (int(events.get("exact duplicate", 0)), "rows")
     over_200 = bots.set_index("limit").loc[200]
-    facts["bot_visitors"] = (int(over_200.visitors), "visitors")
-    facts["bot_events"] = (int(over_200.events), "events")
+    hidden = 0 < over_200.visitors < least
+    facts["bot_visitors"] = (None if hidden else int(over_200.visitors), "visitors")
+    facts["bot_events"] = (None if hidden else int(over_200.events), "events")
     facts["categories"] = (len(categories), "categories")
     facts["category_roots"] = (int((categories.level == 0).sum()), "categories")
     facts["category_orphans"] = (faults["orphans"], "categories")

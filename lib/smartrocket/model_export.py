@@ -37,8 +37,9 @@ A list is made more diverse by `diversity.rerank`, whose formula needs the rows 
 `fallback.json` holds what stands in for the network: `popular` (numbers of the 20 most clicked items) and
 `categories` (path in the category tree -> numbers of 20 items, for an item that is not in `item_ids`).
 
-`sessions.json` holds test sessions to explore: `sessions` (lists of numbers), and `expected`, for each of the first
-200 the 20 best numbers by the network in full precision after all clicks but the last one.
+`sessions.json` holds test sessions to explore, each cut to what it shares with others (see `privacy.SharedRuns`):
+`sessions` (lists of numbers), and `expected`, for each of the first 200 the 20 best numbers by the network in full
+precision after all clicks but the last one.
 
 `neighbours.parquet` holds up to 20 neighbours of each item: itemid, neighbourid (ids, not numbers), kind, place (from
 1), weight. Kinds are "viewed together" (cosine of shared sessions), "viewed next" (sequential rules) and "alike"
@@ -61,6 +62,7 @@ from smartrocket.errors import InputError
 from smartrocket.files import read_json, replacing, write_json, write_parquet_frame
 from smartrocket.gru4rec import GRU4Rec, Parameter
 from smartrocket.neighbours import CoOccurrence, SequentialRules, keep_largest
+from smartrocket.privacy import SharedRuns
 from smartrocket.ranking import (
     LIST_LENGTH,
     NextClicks,
@@ -306,8 +308,12 @@ def record_rounding(results: Results, rounding: Rounding | None) -> None:
     results.fact("browser_overlap", values.get("overlap"), unit="share")
 
 
-def write_sessions(path: Path, model: Recommender, sessions: Sessions, seed: int) -> None:
-    """Write test sessions to explore, drawn at random, and the lists that the network gives for the first ones."""
+def write_sessions(path: Path, model: Recommender, train: Sessions, test: Sessions, least: int, seed: int) -> None:
+    """Write test sessions to explore, drawn at random, and the lists that the network gives for the first ones.
+
+    Of each session only the beginning that at least `least` sessions share is written.
+    """
+    sessions = SharedRuns([train, test], least).cut(test)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(sessions))[:EXPLORED_SESSIONS])
     sessions = sessions.take(drawn)
     lists = np.split(sessions.items, sessions.offsets[1:-1]) if len(sessions) else []
@@ -382,12 +388,16 @@ def write_explorer(
     test: Sessions,
     fallback: Fallback,
     seed: int,
+    least: int = 1,
 ) -> int:
-    """Write all files of this module's format into a folder, whole or not at all; returns the size of `network.bin`."""
+    """Write all files of this module's format into a folder, whole or not at all; returns the size of `network.bin`.
+
+    Of the test sessions nothing is written that fewer than `least` sessions share.
+    """
     with replacing(folder) as temporary:
         temporary.mkdir(parents=True)
         size = write_network(temporary, model, item_ids, calibration)
-        write_sessions(temporary / "sessions.json", model, test, seed)
+        write_sessions(temporary / "sessions.json", model, train, test, least, seed)
         write_fallback(temporary / "fallback.json", fallback, set(fallback.paths) - {""})
         vectors = read_weights(model)["items"]
         write_parquet_frame(temporary / "neighbours.parquet", find_neighbours(train, vectors, item_ids))

@@ -1,7 +1,6 @@
-"""The parts of pages that depend on the run: banner, key metrics, tables of models, provenance."""
+"""The parts of pages that depend on the run: banner, key metrics, tables of models, what it was built from."""
 
 import html
-import json
 import re
 from collections.abc import Callable
 
@@ -24,7 +23,6 @@ from smartrocket.summary import (
     judge,
     write_points,
 )
-from smartrocket.tables import table
 from smartrocket.wording import joined, number, percent, plural
 
 DAYS_OF_TWO_YEARS = 730
@@ -67,11 +65,6 @@ def write_parts(
         "growth": with_table(*write_growth(growth)),
         **write_chapters(run, shop),
         "built_from": write_built_from(shop, manifests),
-        "provenance_notebooks": write_notebooks(manifests),
-        "provenance_measures": write_measures(manifests),
-        "provenance_inputs": write_inputs(manifests),
-        "provenance_parameters": write_parameters(manifests),
-        "provenance_packages": write_packages(manifests),
     }
 
 
@@ -389,7 +382,7 @@ def interval_drawer(scores: list[Score], reference: float | None) -> Callable[[S
     return draw
 
 
-# ---------------------------------------------------------------- provenance
+# ---------------------------------------------------------------- built from
 
 
 def write_built_from(shop: dict, manifests: list[dict]) -> str:
@@ -410,58 +403,3 @@ def list_raw_files(manifests: list[dict]) -> dict[str, str]:
     return {
         path: digest for manifest in manifests for path, digest in manifest["inputs"].items() if path.startswith("raw/")
     }
-
-
-def write_notebooks(manifests: list[dict]) -> str:
-    """Return the table of the notebooks: time and memory."""
-    frame = pd.DataFrame(
-        {
-            "Notebook": [manifest["notebook"] for manifest in manifests],
-            "Seconds": [float(manifest["seconds"]) for manifest in manifests],
-            "Peak memory, MB": [float(manifest["peak_megabytes"]) for manifest in manifests],
-        }
-    )
-    formats = {"Seconds": ",.1f", "Peak memory, MB": ",.0f"}
-    return raw_html(table(frame, caption="What each notebook took in this run", formats=formats).data)
-
-
-def write_measures(manifests: list[dict]) -> str:
-    """Return the table of what each model's training, search and answers took; a sentence where none was measured."""
-    rows = [
-        (manifest["notebook"], measure["model"] or "all", measure["name"].removesuffix("_seconds"), measure["value"])
-        for manifest in manifests
-        for measure in manifest["measures"]
-        if measure["name"].endswith("_seconds")
-    ]
-    if not rows:
-        return "No model was trained in this run.\n"
-    frame = pd.DataFrame(rows, columns=["Notebook", "Model", "What", "Seconds"])
-    return raw_html(table(frame, caption="What each model took in this run", formats={"Seconds": ",.2f"}).data)
-
-
-def write_inputs(manifests: list[dict]) -> str:
-    """Return the table of the raw files and their SHA-256."""
-    files = list_raw_files(manifests)
-    names = [path.removeprefix("raw/") for path in files]
-    frame = pd.DataFrame({"File": names, "SHA-256 of its content": list(files.values())})
-    return raw_html(table(frame, caption="The raw files").data)
-
-
-def write_parameters(manifests: list[dict]) -> str:
-    """Return the parameters of each notebook, folded."""
-    folds = []
-    for manifest in manifests:
-        values = {name: json.dumps(value, ensure_ascii=False) for name, value in manifest["parameters"].items()}
-        frame = pd.DataFrame({"Parameter": list(values), "Value": list(values.values())})
-        name = html.escape(manifest["notebook"])
-        body = table(frame, caption=f"Parameters of {manifest['notebook']}").data
-        folds.append(f'<details class="more"><summary>{name}</summary>{body}</details>')
-    return raw_html("".join(folds))
-
-
-def write_packages(manifests: list[dict]) -> str:
-    """Return the table of the packages and their versions."""
-    versions = {name: version for manifest in manifests for name, version in manifest["packages"].items()}
-    rows = [("Python", manifests[0]["python"]), *sorted(versions.items(), key=lambda row: row[0].lower())]
-    frame = pd.DataFrame(rows, columns=["Package", "Version"])
-    return raw_html(table(frame, caption="What computed this report").data)

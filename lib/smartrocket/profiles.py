@@ -165,6 +165,7 @@ class Shared(Strict):
     session_gap_minutes: Count
     horizon_days: Annotated[int, Field(ge=1, le=28)]
     price_property: str
+    smallest_group: Count
 
 
 class Eda(Strict):
@@ -276,13 +277,13 @@ class Profile(Strict):
 
 # The shared parameters that each notebook takes beside its own.
 NOTEBOOKS = {
-    "01_eda": ["time_zone", "session_gap_minutes", "price_property", "memory_limit", "threads"],
-    "02_cleaning": ["price_property", "memory_limit", "threads"],
-    "03_features": ["session_gap_minutes", "horizon_days", "memory_limit", "threads"],
+    "01_eda": ["time_zone", "session_gap_minutes", "price_property", "smallest_group", "memory_limit", "threads"],
+    "02_cleaning": ["price_property", "smallest_group", "memory_limit", "threads"],
+    "03_features": ["session_gap_minutes", "horizon_days", "smallest_group", "memory_limit", "threads"],
     "04_forecast_lightgbm": ["seed", "threads"],
-    "05_forecast_tuning": ["seed", "threads"],
-    "06_gru4rec_baseline": ["seed", "threads"],
-    "07_gru4rec_tuning": ["seed", "threads"],
+    "05_forecast_tuning": ["smallest_group", "seed", "threads"],
+    "06_gru4rec_baseline": ["smallest_group", "seed", "threads"],
+    "07_gru4rec_tuning": ["smallest_group", "seed", "threads"],
 }
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import time
 from pathlib import Path
 
@@ -13,9 +14,11 @@ from smartrocket.costs import measure_sizes, read_growth
 from smartrocket.errors import InputError
 from smartrocket.files import replacing, write_if_changed, write_json, write_text
 from smartrocket.findings import escape_markdown
+from smartrocket.history import remember, summarise, write_changes
 from smartrocket.partials import raw_html, write_banner, write_parts
 from smartrocket.profiles import NOTEBOOKS
-from smartrocket.rendering import render
+from smartrocket.provenance import make_tables, write_provenance
+from smartrocket.rendering import DOWNLOADS, render
 from smartrocket.summary import (
     Run,
     describe_best,
@@ -50,7 +53,7 @@ def publish(profile: str, root: Path) -> None:
 
 
 def write_sources(profile: str, root: Path) -> None:
-    """Write what pages are made of beside what is written by hand: analysis/, _parts/ and _variables.yml.
+    """Write what pages are made of beside what is written by hand: analysis/, downloads/, _parts/ and _variables.yml.
 
     Raises InputError as `publish` does.
     """
@@ -61,6 +64,7 @@ def write_sources(profile: str, root: Path) -> None:
         path = workspace.existing(f"notebooks/{notebook}.ipynb")
         cleaned = clean_notebook(nbformat.read(path, as_version=4), banner)
         write_if_changed(root / "analysis" / f"{notebook}.ipynb", nbformat.writes(cleaned) + "\n")
+    write_downloads(root, workspace)
     run = Run(workspace.read_json(f"results/{notebook}.json") for notebook in NOTEBOOKS)
     manifests = [workspace.read_json(f"manifests/{notebook}.json") for notebook in NOTEBOOKS]
     variables = list_variables(run, shop)
@@ -68,7 +72,9 @@ def write_sources(profile: str, root: Path) -> None:
     check_variables(pages, variables)
     write_text(root / "_variables.yml", yaml.safe_dump(variables, allow_unicode=True, width=1_000_000))
     sizes, growth = measure_sizes(workspace), read_growth(root / "build" / "bench")
+    current, before = remember(workspace.path("history"), summarise(run, manifests), manifests[0].get("commit"))
     parts = write_parts(run, shop, manifests, sizes, growth) | read_figures(workspace)
+    parts |= write_provenance(run.facts, shop, manifests) | write_changes(run, current, before)
     for missing in sorted(find_parts(pages) - set(parts)):
         if not missing.startswith("figure_"):
             raise InputError(f"a page includes _parts/{missing}.qmd, which publishing does not write: mend the name.")
@@ -77,6 +83,16 @@ def write_sources(profile: str, root: Path) -> None:
         folder.mkdir()
         for name, text in parts.items():
             (folder / f"{name}.qmd").write_text(text, encoding="utf-8")
+
+
+def write_downloads(root: Path, workspace: Workspace) -> None:
+    """Write `root/downloads/`: the executed notebooks as they are published, and their results as CSV."""
+    with replacing(root / DOWNLOADS) as folder:
+        folder.mkdir()
+        for notebook in NOTEBOOKS:
+            shutil.copyfile(root / "analysis" / f"{notebook}.ipynb", folder / f"{notebook}.ipynb")
+            for name, text in make_tables(workspace.read_json(f"results/{notebook}.json")).items():
+                (folder / name).write_text(text, encoding="utf-8")
 
 
 def list_pages(root: Path) -> list[Path]:

@@ -242,10 +242,14 @@ def compare_repeats(rankings: Mapping[str, Ranking], seed: int, least: int) -> F
     )
 
 
-def choose_examples(clicks: NextClicks, count: int, seed: int) -> np.ndarray:
-    """Draw clicks to show as worked examples: after two to six clicks seen, each from another session."""
-    fitting = np.flatnonzero((clicks.position >= 2) & (clicks.position <= 6))
+def choose_examples(clicks: NextClicks, count: int, seed: int, shared: np.ndarray | None = None) -> np.ndarray:
+    """Draw clicks to show as worked examples: after one to six clicks seen, each from another session.
+
+    `shared` tells which clicks may be shown, see `SharedRuns.tell`. Those after two or more clicks come first.
+    """
+    fitting = np.flatnonzero((clicks.position <= 6) & (True if shared is None else shared))
     drawn = np.random.default_rng(seed).permutation(fitting)
+    drawn = drawn[np.argsort(clicks.position[drawn] < 2, kind="stable")]
     _, first = np.unique(clicks.session[drawn], return_index=True)
     return drawn[np.sort(first)][:count]
 

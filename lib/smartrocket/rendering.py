@@ -17,6 +17,9 @@ from smartrocket.terms import link_site
 
 # The two pages that state measured times and memory.
 MEASURED_PAGES = ("chapters/provenance.html", "chapters/performance.html")
+DOWNLOADS = "downloads"
+"""The folder of the project, and then of the site, that holds what readers may take away."""
+
 FOREIGN = r"(?:https?:)?//"
 # A web font's address may hold semicolons, so each way to write @import is matched to its own end.
 FOREIGN_IMPORTS = re.compile(
@@ -52,6 +55,8 @@ def render(root: Path, output: Path) -> str:
     quarto = shutil.which("quarto")
     with replacing(output) as site:
         renderer = render_with_quarto(quarto, root, site) if quarto else render_with_fallback(root, site)
+        # Copied here, since the renderers differ in which notebooks they take for pages.
+        shutil.copytree(root / DOWNLOADS, site / DOWNLOADS, dirs_exist_ok=True)
         finish(site, renderer)
         link_site(site)
         problems = find_problems(site)

@@ -10,6 +10,7 @@ from matplotlib.axes import Axes
 from smartrocket import figures
 from smartrocket.findings import Finding
 from smartrocket.model_export import BrowserNetwork
+from smartrocket.privacy import disguise
 from smartrocket.ranking import LIST_LENGTH, NextClicks, Ranking, Sessions, mask_interval
 from smartrocket.wording import joined, number, percent, plural, write_date
 
@@ -196,12 +197,17 @@ def find_misses(ranking: Ranking) -> np.ndarray:
 
 
 def describe_misses(
-    ranking: Ranking | None, train: Sessions, item_ids: np.ndarray, kinds: np.ndarray, refusal: str
+    ranking: Ranking | None,
+    train: Sessions,
+    item_ids: np.ndarray,
+    kinds: np.ndarray,
+    refusal: str,
+    is_disguised: bool = False,
 ) -> str:
     """Say of the worst misses, one by one, what was clicked, where it stood, and what training knew of it.
 
     `kinds` is the top category of each item, below 0 where none is known. The last paragraph counts how many of all
-    misses have which of these reasons. Returns Markdown.
+    misses have which of these reasons. Disguised, items go by letters that begin anew with each miss. Returns Markdown.
     """
     if refusal or ranking is None or not len(ranking.ranks):
         return refusal or "The test asks nothing, so there is no miss to look at."
@@ -211,7 +217,7 @@ def describe_misses(
     if not len(missed):
         return f"No test click is missed: every next item is among the first {LIST_LENGTH}."
     lines = [
-        describe_miss(ranking.clicks, ranking.ranks, click, item_ids, support, kinds, together)
+        describe_miss(ranking.clicks, ranking.ranks, click, item_ids, support, kinds, together, is_disguised)
         for click in find_misses(ranking)
     ]
     counted = {"on the screen": 0, "rare": 0, "new pair": 0, "other category": 0}
@@ -263,6 +269,7 @@ def describe_miss(
     support: np.ndarray,
     kinds: np.ndarray,
     together: dict[int, set[int]],
+    is_disguised: bool = False,
 ) -> str:
     """Say of one miss what the visitor had seen, what was opened next, where it stood, and what may explain it."""
     seen = clicks.prefixes.items[clicks.prefixes.offsets[click] : clicks.prefixes.offsets[click + 1]][-CLICKS_SHOWN:]
@@ -276,7 +283,9 @@ def describe_miss(
     }
     why = "; ".join(clauses[reason] for reason in reasons)
     why = f"{why[:1].upper()}{why[1:]}." if why else "Nothing in the training says why: others simply fit better."
+    clicked = [*seen.tolist(), target]
+    names = disguise(clicked) if is_disguised else {item: str(item_ids[item]) for item in clicked}
     return (
-        f"After {' → '.join(f'item {item_ids[item]}' for item in seen)} came **item {item_ids[target]}**, in place "
+        f"After {' → '.join(f'item {names[item]}' for item in seen.tolist())} came **item {names[target]}**, in place "
         f"{number(int(ranks[click]))} of {number(len(item_ids))}. {why}"
     )

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from ibis.backends import BaseBackend as Backend
 
+from smartrocket.privacy import disguise
 from smartrocket.sessions import number_sessions
 from smartrocket.tables import table
 from smartrocket.wording import joined, number, plural, write_date
@@ -230,37 +231,43 @@ def judge_rows(rows: pd.DataFrame, sequence: pd.DataFrame) -> list[str]:
     return outcomes
 
 
-def write_session(example: SessionExample | None) -> str:
-    """Return the example of a session as HTML: its rows, its sequence, and what the network reads and must find."""
+def write_session(example: SessionExample | None, is_disguised: bool = False) -> str:
+    """Return the example of a session as HTML: its rows, its sequence, and what the network reads and must find.
+
+    Disguised, its items go by letters and its day is left out.
+    """
     if example is None:
         return "<p>No session of this shop is left after the preparation, so there is no example.</p>"
     rows = example.rows.head(2 * MOST_ROWS)
+    every = [*rows.itemid.tolist(), *example.items]
+    names = disguise(every) if is_disguised else {item: str(item) for item in every}
+    day = "" if is_disguised else f" on {write_date(example.start)}"
     shown = pd.DataFrame(
         {
             "after": [f"{int(seconds) // 60}:{int(seconds) % 60:02d}" for seconds in rows.seconds],
             "event": rows.event,
-            "item": rows.itemid.astype(str),
+            "item": rows.itemid.map(names),
             "what becomes of it": rows.outcome,
         }
     )
-    sequence = " → ".join(str(item) for item in example.items)
+    items = [names[item] for item in example.items]
+    sequence = " → ".join(items)
     numbers = " → ".join(str(place) for place in example.numbers)
+    known = "counted from 0; items go by letters here" if is_disguised else f"{numbers}, counted from 0"
     steps = pd.DataFrame(
         {
-            "input: the items so far": [
-                " → ".join(str(item) for item in example.items[:seen]) for seen in range(1, len(example.items))
-            ],
-            "target: the next item": [str(item) for item in example.items[1:]],
+            "input: the items so far": [" → ".join(items[:seen]) for seen in range(1, len(items))],
+            "target: the next item": items[1:],
         }
     )
     kept = int(rows.outcome.str.startswith("click").sum())
     return "".join(
         [
-            f"<p><strong>1 · The rows.</strong> A visit on {write_date(example.start)} left "
+            f"<p><strong>1 · The rows.</strong> A visit{day} left "
             f"{plural(len(rows), 'row')} in the log. {number(kept)} of them become clicks.</p>",
             table(shown, "The rows of one session, in minutes and seconds since its first").data,
             f"<p><strong>2 · The sequence.</strong> What is left, in order, is {sequence}. The network knows an item "
-            f"by its place in the list of all items of the training: {numbers}, counted from 0.</p>",
+            f"by its place in the list of all items of the training: {known}.</p>",
             f"<p><strong>3 · Inputs and targets.</strong> The sequence asks {plural(len(steps), 'question')}. The "
             f"session is part of the {example.part}.</p>",
             table(steps, "What the network reads, and what it must find").data,
