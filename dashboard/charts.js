@@ -80,6 +80,9 @@
     if (isDrawing) setTimeout(drawNext);
   }
 
+  // Resolved when all charts that wait to be drawn are.
+  smartrocket.drawn = () => new Promise(queue);
+
   // Return {element, show}. `show` takes what the panel has to tell for a choice of the reader:
   // draw() returns Plotly's traces and layout, `summary` says them in a sentence, `rows` fill the table,
   // `empty` says why there is nothing to draw.

@@ -5,24 +5,39 @@ smartrocket.start(async function (log, place) {
   const { make, format, term, link, colours, panel, section, choice, address, newId } = smartrocket;
   const forecasts = await smartrocket.openForecasts(log);
   const { value } = forecasts;
-  if (!value) {
+  if (!value || !(value.models.length || value.scores.length)) {
     place.replaceChildren(make("p", {}, "This build has no forecasts: its log is too short or holds no sale."));
     return;
   }
+  // What stands for products without a category.
+  const NO_CATEGORY = "none";
+  // So many numbers are proposed where one is typed.
+  const OFFERED = 60;
   const isOurs = (model) => model.startsWith("LightGBM");
   const LEVELS = [["item", "Products"], ["category", "Categories"], ["total", "Whole shop"]];
+  const LEADS = value.total_day ? [...new Set(value.total_day)].filter((day) => day > 0).sort((one, other) => one - other) : [];
+  const HORIZONS = [
+    ["all", `${format.plural(value.horizon, "day")} together`],
+    ...(LEADS.length > 1 ? [["each", "Every single day"], ...LEADS.map((day) => [String(day), `${format.plural(day, "day")} ahead`])] : []),
+  ];
   const METRICS = [...new Set(value.scores.map((score) => score.metric))];
   const TERMS = {
     poisson_deviance: "poisson-deviance", rmsse: "rmsse", average_precision: "average-precision", bias: "bias", wmape: "wmape",
   };
 
+  function readId(text) {
+    const trimmed = (text || "").trim();
+    return trimmed === NO_CATEGORY ? trimmed : trimmed !== "" && Number.isFinite(Number(trimmed)) ? Number(trimmed) : null;
+  }
+
   function read(state) {
     const { models } = value;
     return {
-      model: models.includes(state.model) ? state.model : models[models.length - 1],
+      model: models.includes(state.model) ? state.model : value.final ?? models[models.length - 1],
       level: LEVELS.some(([level]) => level === state.level) ? state.level : "total",
       metric: METRICS.includes(state.metric) ? state.metric : METRICS[0],
-      id: state.id && Number.isFinite(Number(state.id)) ? Number(state.id) : null,
+      horizon: HORIZONS.some(([horizon]) => horizon === state.horizon) ? state.horizon : "all",
+      id: readId(state.id),
     };
   }
 
@@ -31,7 +46,7 @@ smartrocket.start(async function (log, place) {
   function set(changes) {
     chosen = { ...chosen, ...changes };
     const start = read({});
-    address.change(Object.fromEntries(["model", "level", "metric", "id"].map(
+    address.change(Object.fromEntries(["model", "level", "horizon", "metric", "id"].map(
       (name) => [name, chosen[name] === start[name] ? null : chosen[name]],
     )));
     update();
@@ -47,53 +62,56 @@ smartrocket.start(async function (log, place) {
     "select", { id: newId("metric"), onchange: () => set({ metric: metrics.value }) },
     ...METRICS.map((metric) => make("option", { value: metric }, value.metrics[metric].label)),
   );
+  const horizons = make(
+    "select", { id: newId("horizon"), onchange: () => set({ horizon: horizons.value }) },
+    ...HORIZONS.map(([horizon, text]) => make("option", { value: horizon }, text)),
+  );
   const levels = choice("Level", LEVELS, chosen.level, (level) => set({ level, id: null }));
   const which = make("div", { class: "field" });
   const status = make("p", { class: "status", role: "status" });
   const field = (text, control) => make("div", { class: "field" }, make("label", { for: control.id }, text), control);
   const filters = make(
     "section", { class: "filters", "aria-label": "Filters" },
-    make("div", { class: "fields" }, levels, which, field("Model", models), METRICS.length ? field("Measure", metrics) : null),
+    make("div", { class: "fields" }, levels, which, field("Model", models), field("Horizon", horizons), METRICS.length ? field("Measure", metrics) : null),
     status,
   );
 
   const hint = newId("hint");
   const number = make("input", {
     id: newId("number"), type: "text", inputmode: "numeric", "aria-describedby": hint,
-    onchange: () => set({ id: number.value.trim() === "" ? null : Number(number.value) }),
+    list: newId("numbers"), onchange: () => set({ id: readId(number.value) }),
   });
 
-  async function drawWhich() {
+  // The number of the chosen product or category in the log; null where there is none.
+  function numberOf() {
+    if (chosen.level === "total" || chosen.id === null) return null;
+    if (chosen.level === "item") return log.itemNumber(chosen.id);
+    return chosen.id === NO_CATEGORY ? 0 : log.tree.number(chosen.id) || null;
+  }
+
+  const idOf = (level, number) => (level === "item" ? log.items[number] : number ? log.tree.ids[number - 1] : NO_CATEGORY);
+
+  function drawWhich() {
     if (chosen.level === "total") {
       which.replaceChildren();
       return;
     }
     const noun = chosen.level === "item" ? "Product" : "Category";
-    const known = await listIds(chosen.level);
-    if (chosen.id === null && known.length) chosen.id = known[0];
+    // Those that sold most in the test come first.
+    const [first] = forecasts.list(chosen.level);
+    if (chosen.id === null && first !== undefined) chosen.id = idOf(chosen.level, first);
     number.value = chosen.id ?? "";
-    const isKnown = known.includes(chosen.id);
+    const offered = forecasts.list(chosen.level).slice(0, OFFERED).map((place) => make("option", { value: idOf(chosen.level, place) }));
+    const isKnown = numberOf() !== null && forecasts.isKnown(chosen.level, numberOf());
     number.setAttribute("aria-invalid", String(!isKnown));
     which.replaceChildren(
       make("label", { for: number.id }, `${noun} (number)`), number,
+      make("datalist", { id: number.getAttribute("list") }, ...offered),
       make("span", { id: hint, class: "hint" }, isKnown ? "" : `There is no forecast of ${noun.toLowerCase()} ${number.value}.`),
     );
-  }
-
-  // The products or categories with a forecast or a test, those that sold most first.
-  const idLists = {};
-
-  async function listIds(level) {
-    if (!idLists[level]) {
-      const columns = level === "item" ? await forecasts.openItems() : value;
-      const units = new Map();
-      const coming = level === "item" ? columns.id : columns.category_id;
-      if (coming) coming.forEach((id) => units.set(id, 0));
-      const tested = columns[`test_${level}`];
-      if (tested) tested.forEach((id, row) => units.set(id, (units.get(id) || 0) + columns.test_actual[row]));
-      idLists[level] = [...units].sort((one, other) => other[1] - one[1]).map(([id]) => id);
+    if (isKnown && numberOf() !== null && chosen.id !== NO_CATEGORY) {
+      which.append(link(`products.html#${chosen.level}=${chosen.id}`, `All about ${noun.toLowerCase()} ${chosen.id}`));
     }
-    return idLists[level];
   }
 
   // ---------------------------------------------------------------- panels
@@ -231,6 +249,51 @@ smartrocket.start(async function (log, place) {
     columns: pairColumns("class", "Class"),
   });
 
+  const leadsPanel = panel({
+    title: "By days ahead", name: "leads", height: 310,
+    how: [
+      "The advantage in ", term("poisson-deviance", "Poisson deviance"), " over the best simple rule of each day ahead, with its 95 % ",
+      term("interval", "interval"), ": above zero the model is better.",
+    ],
+    columns: [
+      { name: "Days ahead", value: (row) => row.day },
+      { name: "Mean Poisson deviance", value: (row) => row.deviance, show: (units) => format.number(units, 4) },
+      { name: "Best simple rule", isText: true, value: (row) => row.rival },
+      { name: "Its deviance", value: (row) => row.rival_deviance, show: (units) => format.number(units, 4) },
+      { name: "Advantage", value: (row) => row.advantage, show: (share) => format.percent(share) },
+      { name: "Low", value: (row) => row.low ?? NaN, show: (share) => format.percent(share) },
+      { name: "High", value: (row) => row.high ?? NaN, show: (share) => format.percent(share) },
+    ],
+    limit: 14,
+  });
+
+  function showLeads() {
+    const rows = value.days;
+    const sure = rows.filter((row) => row.low > 0);
+    leadsPanel.show({
+      empty: rows.length ? null : "The test is too small for a comparison by days ahead.",
+      summary: rows.length
+        ? `${value.final} is ahead of the best simple rule by ${format.percent(rows[0].advantage)} one day ahead and by ${format.percent(rows[rows.length - 1].advantage)} on the last; beyond chance on ${format.plural(sure.length, "day")} of ${rows.length}.`
+        : "",
+      rows,
+      draw: () => ({
+        traces: [{
+          type: "scatter", mode: "markers", x: rows.map((row) => row.day), y: rows.map((row) => row.advantage),
+          error_y: {
+            type: "data", symmetric: false, color: colours().muted, thickness: 2, width: 4,
+            array: rows.map((row) => (row.high === null ? 0 : row.high - row.advantage)),
+            arrayminus: rows.map((row) => (row.low === null ? 0 : row.advantage - row.low)),
+          },
+          marker: { size: 11, color: colours().addtocart }, hovertemplate: "day %{x}: %{y:.1%}<extra></extra>",
+        }],
+        layout: {
+          showlegend: false, hovermode: "closest", xaxis: { dtick: 1, showgrid: false, zeroline: false, title: { text: "Days ahead" } },
+          yaxis: { tickformat: ",.0%", rangemode: "tozero", zerolinewidth: 2, title: { text: "Advantage" } },
+        },
+      }),
+    });
+  }
+
   function showPair(shown, rows, label, kind) {
     const rival = rivalOf();
     const wins = rows.filter((row) => row.deviance[chosen.model] < row.deviance[rival]).length;
@@ -269,6 +332,9 @@ smartrocket.start(async function (log, place) {
     levels.choose(chosen.level);
     models.value = chosen.model;
     if (METRICS.length) metrics.value = chosen.metric;
+    horizons.value = chosen.model === value.final ? chosen.horizon : "all";
+    horizons.disabled = chosen.model !== value.final;
+    drawWhich();
     showCards();
     showModels();
     showGroups();
@@ -276,10 +342,14 @@ smartrocket.start(async function (log, place) {
       ...row, tick: format.dayMonth(log.date(value.origins[week] + 1)), days: format.span(log.date(value.origins[week] + 1), log.date(value.origins[week] + value.horizon)),
     })), "days", "week");
     showPair(classesPanel, value.classes, "class", "class");
-    await drawWhich();
-    await forecasts.showCourse(course, chosen.level, chosen.id, chosen.model);
+    showLeads();
+    const shown = chosen;
+    await forecasts.showCourse(course, chosen.level, numberOf() ?? -1, chosen.model, horizons.value);
+    // Something else may have been chosen while the forecasts were loaded.
+    if (chosen !== shown) return;
     const what = chosen.level === "total" ? "the whole shop" : `${chosen.level === "item" ? "product" : "category"} ${chosen.id ?? ""}`;
-    status.textContent = `${chosen.model}, ${what}, ${format.plural(value.horizon, "day")} ahead.`;
+    const [, horizon] = HORIZONS.find(([name]) => name === horizons.value);
+    status.textContent = `${chosen.model}, ${what}, ${horizon.toLowerCase()}.`;
     place.dataset.milliseconds = (performance.now() - begun).toFixed(1);
   }
 
@@ -293,7 +363,7 @@ smartrocket.start(async function (log, place) {
     ...section("The coming days", course),
     make("h2", {}, "How good the models are"), cards.element,
     make("p", { class: "trail spaced" }, "What the measures mean: ", ...definition),
-    make("div", { class: "panels" }, modelsPanel.element, groupsPanel.element, weeksPanel.element, classesPanel.element),
+    make("div", { class: "panels" }, modelsPanel.element, groupsPanel.element, weeksPanel.element, classesPanel.element, leadsPanel.element),
   );
   await update();
 });

@@ -4,71 +4,107 @@
 
   const { format, term, colours, panel } = smartrocket;
   const CLASSES = ["low", "medium", "high"];
-  const PAST = 12;
+  const CHUNK = 500;
+  // So many stretches, or single days, of the past stand beside what is expected.
+  const PAST = { stretches: 12, days: 60 };
 
-  // Rows of a level's columns, as {first, last, forecast, sells, confidence, bands: [[per cent, low, high]]}.
-  function readRow(columns, stem, bands, row) {
-    const of = (name) => (columns[`${stem}${name}`] ? columns[`${stem}${name}`][row] : null);
-    return {
-      first: of("first"), last: of("last"), forecast: of("forecast"), sells: of("sells"),
-      confidence: of("confidence") === null ? null : CLASSES[of("confidence")],
-      bands: bands.map((band) => [band, of(`low_${band}`), of(`high_${band}`)]),
-    };
+  // The rows of a table in columns, from `start` on, as {first, last, day, forecast, sells, actual, confidence, bands}.
+  function readRows(columns, stem, bands, start, count) {
+    return Array.from({ length: count }, (_, place) => {
+      const of = (name) => (columns[stem + name] ? columns[stem + name][start + place] : null);
+      const actual = of("actual");
+      const confidence = of("confidence");
+      return {
+        first: of("first"), last: of("last"), day: of("day"), forecast: of("forecast"), sells: of("sells"),
+        actual: Number.isNaN(actual) ? null : actual,
+        confidence: confidence === null || Number.isNaN(confidence) ? null : CLASSES[confidence],
+        bands: bands.map((band) => [band, of(`low_${band}`), of(`high_${band}`)]),
+      };
+    });
   }
 
-  function rowsWith(ids, id) {
-    const rows = [];
-    if (ids) ids.forEach((other, row) => { if (other === id) rows.push(row); });
-    return rows;
+  // Where the rows of one number are in a column in which equal numbers stand together.
+  function findRun(column, number) {
+    const start = column ? column.indexOf(number) : -1;
+    let end = start;
+    while (start >= 0 && column[end] === number) end += 1;
+    return [start, end - start];
+  }
+
+  function findItem(rows, within) {
+    let start = 0;
+    for (let item = 0; item < within; item += 1) start += rows[item];
+    return [start, rows[within]];
   }
 
   smartrocket.openForecasts = async function (log) {
     const value = await smartrocket.load("forecasts");
-    let items = null;
 
-    // The forecasts of an item are many: they are loaded when one is asked for.
-    async function openItems() {
-      items ??= await smartrocket.load("forecasts-items");
-      return items;
-    }
-
-    async function upcoming(level, id) {
-      if (level === "item") {
-        const columns = await openItems();
-        return rowsWith(columns.id, id).map((row) => readRow(columns, "", columns.bands, row));
+    // The columns of a level, and where in them one item or category has its rows. Those of items are many, and are
+    // loaded when one is asked for.
+    async function locate(level, number) {
+      if (level === "total") return { columns: value, stem: "total_", rows: [0, value.total_first ? value.total_first.length : 0] };
+      if (level === "category") {
+        const columns = await smartrocket.load("forecasts-categories");
+        return { columns, stem: "", rows: findRun(columns.category, number), tests: findRun(columns.test_category, number) };
       }
-      const stem = `${level}_`;
-      const rows = level === "total" ? Array.from(value.total_first || []).keys() : rowsWith(value.category_id, id);
-      return Array.from(rows, (row) => readRow(value, stem, value[`${level}_bands`], row));
+      const columns = await smartrocket.load(`forecasts-${Math.floor(number / CHUNK)}`);
+      const within = number % CHUNK;
+      return { columns, stem: "day_", rows: findItem(columns.day_rows, within), tests: findItem(columns.test_rows, within) };
     }
 
-    // What `model` forecast for each week of the test, and what was sold: {first, last, actual, forecast}.
-    async function tested(level, id, model) {
+    const known = { item: new Set(value ? value.item : []), category: new Set(value ? value.category : []) };
+    const isKnown = (level, number) => level === "total" || known[level].has(number);
+
+    // What `model` forecast for each week of the test, and what was sold: {first, last, actual, forecast, bands}.
+    function readTests({ columns, tests }, level, model) {
       const number = value.models.indexOf(model);
       const week = (place, actual, forecast) => {
         const first = value.origins[place] + 1;
-        return { first, last: first + value.horizon - 1, actual, forecast };
+        return { first, last: first + value.horizon - 1, day: 0, actual, forecast, bands: [] };
       };
       if (level === "total") return value.weeks.map((row, place) => week(place, row.actual, row.units[model]));
-      const columns = level === "item" ? await openItems() : value;
-      return rowsWith(columns[`test_${level}`], id).map((row) => week(
-        columns.test_week[row], columns.test_actual[row], columns[`test_model_${number}`][row],
+      const [start, count] = tests;
+      return Array.from({ length: count }, (_, row) => week(
+        columns.test_week[start + row], columns.test_actual[start + row], columns[`test_model_${number}`][start + row],
       ));
+    }
+
+    // The rows that belong to a horizon: "all" its days together, "each" of them, or one day ahead.
+    function keepHorizon(rows, horizon) {
+      if (horizon === "all") return rows.filter((row) => row.day === 0);
+      return rows.filter((row) => (horizon === "each" ? row.day > 0 : row.day === Number(horizon)));
+    }
+
+    // What was forecast for the test and is forecast for the coming days. Only the final model has bands, single days
+    // and days to come.
+    async function read(level, number, model, horizon) {
+      if (!isKnown(level, number)) return { coming: [], tests: [] };
+      const place = await locate(level, number);
+      const rows = readRows(place.columns, place.stem, value.bands, ...place.rows);
+      const ofFinal = keepHorizon(rows, model === value.final ? horizon : "all");
+      const tests = model === value.final
+        ? ofFinal.filter((row) => row.actual !== null)
+        : value.models.includes(model) ? readTests(place, level, model) : [];
+      return { coming: model === value.final ? ofFinal.filter((row) => row.actual === null) : [], tests };
     }
 
     // Units sold in the latest stretches of `length` days before day `end`, the oldest first.
     function soldBefore(daily, end, length) {
       const stretches = [];
-      for (let first = end - length; first >= log.wholeDays[0] && stretches.length < PAST * (length === 1 ? 5 : 1); first -= length) {
+      const most = length > 1 ? PAST.stretches : PAST.days;
+      for (let first = end - length; first >= log.wholeDays[0] && stretches.length < most; first -= length) {
         stretches.unshift({ first, last: first + length - 1, units: smartrocket.sum(daily.slice(first, first + length)) });
       }
       return stretches;
     }
 
-    function countDaily(level, id) {
+    function countDaily(level, number) {
       const everything = { from: 0, to: log.days - 1 };
-      if (level === "item") return unitsOf(log.count({ ...everything, item: log.itemNumber(id) }));
-      return unitsOf(log.count({ ...everything, isInside: level === "category" ? only(log.tree.number(id)) : null }));
+      const counted = level === "item"
+        ? log.count({ ...everything, item: number })
+        : log.count({ ...everything, isInside: level === "category" ? only(number) : null });
+      return Array.from({ length: counted.days }, (_, day) => counted.daily[day * log.kinds.length + log.sold]);
     }
 
     // Forecasts of a category are sums over the items in it, not over those in categories below.
@@ -78,20 +114,17 @@
       return isInside;
     }
 
-    function unitsOf(counted) {
-      return Array.from({ length: counted.days }, (_, day) => counted.daily[day * log.kinds.length + log.sold]);
-    }
-
     function name(row) {
       return format.span(log.date(row.first), log.date(row.last));
     }
 
     function coursePanel() {
       return panel({
-        title: "Sold, tested and expected", name: "forecast", isWide: true, height: 330,
+        title: "Sold, tested and expected", name: "forecast", isWide: true, height: 340,
         how: [
-          "Bars are units sold, dots what the model said before it knew. The shaded bars are the ",
-          term("prediction-interval", "bands"), " in which the coming units lie with the chance that the legend says.",
+          "Blue bars are units sold, dots what the model said before it knew. The shaded bars are the ",
+          term("prediction-interval", "bands"), " in which the units should lie with the chance that the legend says: ",
+          "in the test weeks a bar can be checked against them, of the last ones nothing is known yet.",
         ],
         columns: [
           { name: "Days", isText: true, value: (row) => row.days },
@@ -105,91 +138,99 @@
       });
     }
 
-    async function showCourse(coming, level, id, model) {
-      const rows = await upcoming(level, id);
-      const tests = value.models.includes(model) ? await tested(level, id, model) : [];
-      const length = rows.length ? rows[0].last - rows[0].first + 1 : value.horizon;
-      const end = rows.length ? rows[0].first : log.wholeDays[1] + 1;
-      const past = soldBefore(countDaily(level, id), end, length);
-      const shown = length === value.horizon ? tests : [];
-      const lines = [
-        ...past.map((row) => {
-          const test = shown.find((other) => other.first === row.first);
-          return { days: name(row), first: row.first, units: row.units, forecast: test ? test.forecast : null };
-        }),
-        ...rows.map((row) => ({
-          days: name(row), first: row.first, units: null, forecast: row.forecast, isComing: true,
-          ...Object.fromEntries(row.bands.map(([band, low, high]) => [band, [low, high]])),
-        })),
-      ];
-      coming.show({
+    async function showCourse(shown, level, number, model, horizon = "all") {
+      const { coming, tests } = await read(level, number, model, horizon);
+      const length = horizon === "all" || model !== value.final ? value.horizon : 1;
+      const forecastAt = new Map([...tests, ...coming].map((row) => [row.first, row]));
+      const past = soldBefore(countDaily(level, number), log.wholeDays[1] + 1, length).map((row) => {
+        const test = forecastAt.get(row.first);
+        return { ...row, units: test ? test.actual : row.units };
+      });
+      const lines = [...past, ...coming.map((row) => ({ ...row, units: null }))].map((row) => {
+        const forecast = forecastAt.get(row.first);
+        return {
+          first: row.first, days: name(row), units: row.units, forecast: forecast ? forecast.forecast : null,
+          ...Object.fromEntries((forecast ? forecast.bands : []).map(([band, low, high]) => [band, [low, high]])),
+        };
+      });
+      shown.show({
         empty: lines.length ? null : "There is neither a history nor a forecast of this.",
-        summary: describe(rows, shown),
+        summary: describe(coming, tests, lines, model),
         rows: lines,
-        draw: () => drawCourse(lines, rows, model, length),
+        draw: () => drawCourse(lines, model, length),
       });
     }
 
-    function describe(rows, tests) {
+    function describe(coming, tests, lines, model) {
       const words = [];
-      if (rows.length) {
-        const total = smartrocket.sum(rows.map((row) => row.forecast));
-        const last = rows[rows.length - 1];
-        words.push(`${format.number(total, total < 10 ? 2 : 0)} units are expected for ${name({ first: rows[0].first, last: last.last })}.`);
-        const band = rows.length === 1 && rows[0].bands.find(([percent]) => percent === 80);
+      if (coming.length) {
+        const total = smartrocket.sum(coming.map((row) => row.forecast));
+        words.push(`${format.number(total, total < 10 ? 2 : 0)} units are expected for ${name({ first: coming[0].first, last: coming[coming.length - 1].last })}.`);
+        const band = coming.length === 1 && coming[0].bands.find(([percent]) => percent === 80);
         if (band) words.push(`With a chance of 80 % it will be ${band[1] === band[2] ? format.number(band[1]) : `${format.number(band[1])} to ${format.number(band[2])}`}.`);
-        if (rows[0].confidence) words.push(`Confidence: ${rows[0].confidence}.`);
+        if (coming[0].confidence) words.push(`Confidence: ${coming[0].confidence}.`);
       } else {
-        words.push("There is no forecast of the coming days for this.");
+        words.push(value.final && model !== value.final ? `Only ${value.final} forecasts the coming days.` : "There is no forecast of the coming days for this.");
       }
       if (tests.length) {
         const [forecast, actual] = ["forecast", "actual"].map((part) => smartrocket.sum(tests.map((row) => row[part])));
-        words.push(`In the ${format.plural(tests.length, "test week")}: ${format.number(forecast, forecast < 10 ? 1 : 0)} forecast, ${format.number(actual)} sold.`);
+        words.push(`In ${format.plural(tests.length, tests[0].day ? "test day" : "test week")}: ${format.number(forecast, forecast < 10 ? 1 : 0)} forecast, ${format.number(actual)} sold.`);
+        const checked = lines.filter((line) => line[80] && line.units !== null);
+        const inside = checked.filter((line) => line.units >= line[80][0] && line.units <= line[80][1]);
+        if (checked.length) words.push(`Of the ${format.number(checked.length)} shown here, ${format.number(inside.length)} lie in the 80 % band.`);
       }
       return words.join(" ");
     }
 
-    function drawCourse(lines, rows, model, length) {
+    function drawCourse(lines, model, length) {
       const { view, addtocart, muted } = colours();
-      const days = lines.map((line) => format.dayMonth(log.date(line.first)));
-      const bands = rows.length ? [...rows[0].bands].reverse() : [];
-      const traces = bands.map(([band], place) => ({
-        type: "bar", name: `${band} % band`, x: rows.map((row) => format.dayMonth(log.date(row.first))),
-        base: rows.map((row) => row.bands.find(([other]) => other === band)[1]),
-        // A band of a single count would have no height to see.
-        y: rows.map((row) => {
-          const [, low, high] = row.bands.find(([other]) => other === band);
-          return Math.max(high - low, 0.02);
-        }),
-        marker: { color: `${addtocart}${["3d", "5c", "8c"][place]}` }, width: [0.82, 0.58, 0.34][place], hoverinfo: "skip",
-      }));
-      traces.push(
-        { type: "bar", name: "Sold", x: days, y: lines.map((line) => line.units), marker: { color: view, opacity: 0.6 } },
-        {
-          type: "scatter", mode: "markers", name: `Forecast by ${model}`, x: days, y: lines.map((line) => line.forecast),
-          marker: { color: addtocart, size: 10, line: { color: muted, width: 1 } }, hovertemplate: "%{y:,.2f}",
-        },
-      );
+      const label = (line) => format.dayMonth(log.date(line.first));
+      const days = lines.map(label);
+      const traces = [...value.bands].reverse().map((band, place) => {
+        const within = lines.filter((line) => line[band]);
+        return {
+          type: "bar", name: `${band} % band`, x: within.map(label), base: within.map((line) => line[band][0]),
+          // A band of a single count would have no height to see.
+          y: within.map((line) => Math.max(line[band][1] - line[band][0], 0.02)),
+          marker: { color: `${addtocart}${["3d", "5c", "8c"][place]}` }, width: [0.82, 0.58, 0.34][place], hoverinfo: "skip",
+        };
+      }).filter((trace) => trace.x.length);
+      traces.unshift({ type: "bar", name: "Sold", x: days, y: lines.map((line) => line.units), marker: { color: view, opacity: 0.6 } });
+      traces.push({
+        type: "scatter", mode: "markers", name: `Forecast by ${model}`, x: days, y: lines.map((line) => line.forecast),
+        marker: { color: addtocart, size: length > 1 ? 10 : 6, line: { color: muted, width: 1 } }, hovertemplate: "%{y:,.2f}",
+      });
       return {
         traces,
-        layout: { barmode: "overlay", bargap: 0.25, xaxis: { type: "category", showgrid: false, title: { text: length > 1 ? `Stretches of ${length} days, by their first day` : "" }, categoryorder: "array", categoryarray: days, nticks: 14, tickangle: "auto" }, yaxis: { title: { text: "Units" } } },
+        layout: {
+          barmode: "overlay", bargap: 0.25, yaxis: { title: { text: "Units" } },
+          xaxis: {
+            type: "category", showgrid: false, title: { text: length > 1 ? `Stretches of ${length} days, by their first day` : "" },
+            categoryorder: "array", categoryarray: days, nticks: 14, tickangle: "auto",
+          },
+        },
       };
     }
 
     return {
       value,
-      openItems,
+      isKnown,
+      list: (level) => Array.from(value[level] || []),
       coursePanel,
       showCourse,
-      itemPanel: () => (value ? coursePanel() : null),
-      show: (shown, id) => (value ? showCourse(shown, "item", id, value.models[value.models.length - 1]) : null),
-      async cards(id) {
-        const [next] = value ? await upcoming("item", id) : [];
-        if (!next) return [];
-        return [{
-          name: "forecast", label: "Expected units", value: next.forecast, text: format.number(next.forecast, 2),
-          note: next.confidence ? `confidence: ${next.confidence}` : name(next),
-        }];
+      itemPanel: () => (value && value.item.length ? coursePanel() : null),
+      show: (shown, number) => (shown ? showCourse(shown, "item", number, value.final ?? value.models[value.models.length - 1]) : null),
+      async cards(number) {
+        const { coming } = value && value.final ? await read("item", number, value.final, "all") : { coming: [] };
+        if (!coming.length) return [];
+        const [next] = coming;
+        return [
+          {
+            name: "forecast", label: "Expected units", value: next.forecast, text: format.number(next.forecast, 2),
+            note: next.confidence ? `${name(next)}; confidence: ${next.confidence}` : name(next),
+          },
+          { name: "sells", label: "Chance of a sale", value: next.sells, text: format.percent(next.sells), note: name(next) },
+        ];
       },
     };
   };

@@ -77,6 +77,21 @@
     return before;
   }
 
+  // The products whose number holds a text, or that are in the category of this number; the nearest first, and of these
+  // the busiest.
+  smartrocket.findItems = function (log, text) {
+    const rank = (item) => {
+      const id = String(log.items[item]);
+      return id === text ? 0 : id.startsWith(text) ? 1 : id.includes(text) ? 2 : 3;
+    };
+    const category = log.tree.number(text);
+    const isInside = category ? log.tree.below(category) : [];
+    return Array.from(log.items.keys(), (item) => [item, rank(item)])
+      .filter(([item, place]) => place < 3 || isInside[log.itemCategory[item]])
+      .sort((one, other) => one[1] - other[1] || one[0] - other[0])
+      .map(([item]) => item);
+  };
+
   smartrocket.openLog = async function () {
     const value = await smartrocket.load("facts");
     if (!value) return null;

@@ -32,8 +32,11 @@ smartrocket.start(async function (log, place) {
   const found = tablePanel({
     title: "Search", name: "search", how: "Numbers that begin with what you type come first.",
     columns: [
-      { name: "Product", isText: true, value: (row) => nameItem(row), show: (_, row) => linkItem(row) },
-      { name: "Category", isText: true, value: (row) => tree.label(log.itemCategory[row]), show: (_, row) => linkCategory(log.itemCategory[row]) },
+      {
+        name: "Found", isText: true, value: (row) => (row.item === undefined ? tree.label(row.category) : nameItem(row.item)),
+        show: (_, row) => (row.item === undefined ? linkCategory(row.category) : linkItem(row.item)),
+      },
+      { name: "In category", isText: true, value: (row) => inCategory(row), show: (_, row) => (inCategory(row) ? linkCategory(outer(row)) : "–") },
     ],
     empty: "No product or category has this number.",
   });
@@ -43,19 +46,21 @@ smartrocket.start(async function (log, place) {
     make("div", { class: "field" }, make("label", { for: "product-search" }, "Find a product or a category by its number"), search),
   );
 
+  // The category that a product or a category is in.
+  const outer = (row) => (row.item === undefined ? tree.parent(row.category) : log.itemCategory[row.item]);
+  const inCategory = (row) => (row.item === undefined && !outer(row) ? "" : tree.label(outer(row)));
+
   function find() {
     const text = search.value.trim();
     found.element.hidden = !text;
     if (!text) return;
-    const matches = Array.from(log.items.keys()).filter((item) => String(log.items[item]).includes(text)
-      || (log.itemCategory[item] && String(tree.ids[log.itemCategory[item] - 1]) === text));
-    matches.sort((one, other) => rankOf(one, text) - rankOf(other, text));
-    found.show(matches, `${format.plural(matches.length, "product")} found.`);
-  }
-
-  function rankOf(item, text) {
-    const id = String(log.items[item]);
-    return id === text ? 0 : id.startsWith(text) ? 1 : 2;
+    const categories = Array.from(tree.ids.keys(), (place) => place + 1).filter((number) => String(tree.ids[number - 1]).startsWith(text));
+    categories.sort((one, other) => tree.ids[one - 1] - tree.ids[other - 1]);
+    const items = smartrocket.findItems(log, text);
+    found.show(
+      [...categories.slice(0, 3).map((category) => ({ category })), ...items.map((item) => ({ item })), ...categories.slice(3).map((category) => ({ category }))],
+      `${format.plural(items.length, "product")} and ${format.plural(categories.length, "category", "categories")} found.`,
+    );
   }
 
   // ---------------------------------------------------------------- one category, or the whole shop
@@ -122,7 +127,9 @@ smartrocket.start(async function (log, place) {
     for (let item = 0; item < log.items.length; item += 1) {
       const [views, carts, units] = [view, cart, sold].map((kind) => counted.items[item * width + kind]);
       if (views || carts || units) {
-        rows.push({ item, views, carts, units, revenue: counted.itemRevenue[item], rate: views ? (100 * units) / views : NaN });
+        // A product without a price has no revenue that could be told.
+        const revenue = units && !counted.itemRevenue[item] && Number.isNaN(known.price[item]) ? NaN : counted.itemRevenue[item];
+        rows.push({ item, views, carts, units, revenue, rate: views ? (100 * units) / views : NaN });
       }
     }
     return rows.sort((one, other) => other.units - one.units || other.views - one.views);
@@ -291,7 +298,7 @@ smartrocket.start(async function (log, place) {
     const category = log.itemCategory[item];
     const restriction = smartrocket.restrict(log, { ...chosen, category: null });
     const own = log.count({ ...restriction, item });
-    const expected = await forecasts.cards(log.items[item]);
+    const expected = await forecasts.cards(item);
     // Another product may have been chosen while the forecasts were loaded.
     if (shownItem !== item) return;
     heading.textContent = nameItem(item);
@@ -321,7 +328,7 @@ smartrocket.start(async function (log, place) {
     const similar = await smartrocket.load("similar");
     similarPanel.element.hidden = !similar;
     if (similar) similarPanel.show(listSimilar(similar, item));
-    await forecasts.show(forecastPanel, log.items[item]);
+    await forecasts.show(forecastPanel, item);
   }
 
   function listSimilar(similar, item) {

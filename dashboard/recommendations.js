@@ -3,32 +3,32 @@ smartrocket.start(async function (log, place) {
   "use strict";
 
   const { make, format, term, link, colours, panel, tablePanel, address, nameKind, sum } = smartrocket;
-  const [network, explorer, journeys] = await Promise.all([
-    smartrocket.openNetwork(), smartrocket.load("explorer"), smartrocket.load("journeys"),
+  const [network, explorer, stan, journeys] = await Promise.all([
+    smartrocket.openNetwork(), smartrocket.load("explorer"), smartrocket.openStan(), smartrocket.load("journeys"),
   ]);
   const LIST = 20;
   const MOST_CLICKS = 50;
-  const canExplore = network && network.size && explorer;
+  const canExplore = Boolean(network && network.size && explorer && stan);
   const nameItem = (id) => `Product ${id}`;
-  const linkItem = (number) => link(`products.html#item=${network.ids[number]}`, nameItem(network.ids[number]));
+  const linkItem = (id) => link(`products.html#item=${id}`, nameItem(id));
 
-  function categoryOf(number) {
-    const item = log.itemNumber(network.ids[number]);
-    return item === null ? log.tree.label(0) : log.tree.label(log.itemCategory[item]);
+  function categoryOf(id) {
+    const item = log.itemNumber(id);
+    return log.tree.label(item === null ? 0 : log.itemCategory[item]);
   }
 
   // ---------------------------------------------------------------- the session
 
-  // The state: the clicks of the session, and where it is a real one, which, and how far it was followed.
+  // The state: the clicks of the session (ids of products), and where it is a real one, which, and how far it was
+  // followed.
   function read(state) {
     const number = Math.trunc(Number(state.example));
     const isExample = state.example !== undefined && explorer.sessions[number - 1] !== undefined;
-    const session = isExample ? explorer.sessions[number - 1] : null;
-    const typed = (state.session || "").split(",").filter(Boolean).map(network.numberOf).filter((item) => item !== null);
+    const typed = (state.session || "").split(",").filter(Boolean).map(Number).filter((id) => log.itemNumber(id) !== null);
     const diversity = Number(state.diversity);
     return {
       example: isExample ? number : null,
-      seen: isExample ? Math.max(1, Math.min(session.length - 1, Math.trunc(Number(state.seen)) || 1)) : null,
+      seen: isExample ? Math.max(1, Math.min(explorer.sessions[number - 1].length - 1, Math.trunc(Number(state.seen)) || 1)) : null,
       clicks: isExample ? [] : typed.slice(-MOST_CLICKS),
       diversity: diversity >= 0 && diversity <= 0.7 ? diversity : 0,
     };
@@ -40,35 +40,34 @@ smartrocket.start(async function (log, place) {
     chosen = { ...chosen, ...changes };
     address.change({
       example: chosen.example, seen: chosen.example ? chosen.seen : null,
-      session: chosen.example ? null : chosen.clicks.map((number) => network.ids[number]).join(","),
+      session: chosen.example ? null : chosen.clicks.join(","),
       diversity: chosen.diversity || null,
     });
     showExplorer();
   }
 
-  const session = () => (chosen.example ? explorer.sessions[chosen.example - 1].slice(0, chosen.seen) : chosen.clicks);
+  const exampleClicks = () => explorer.sessions[chosen.example - 1].map((number) => network.ids[number]);
+  const session = () => (chosen.example ? exampleClicks().slice(0, chosen.seen) : chosen.clicks);
   // What the visitor clicked after that.
-  const nextClick = () => (chosen.example ? explorer.sessions[chosen.example - 1][chosen.seen] : null);
+  const nextClick = () => (chosen.example ? exampleClicks()[chosen.seen] : null);
 
   const search = make("input", { type: "search", id: "click-search", autocomplete: "off", placeholder: "e.g. 1203", oninput: find });
   const hits = make("ul", { class: "hits" });
 
   function find() {
     const text = search.value.trim();
-    const matches = text
-      ? Array.from(network.ids.keys()).filter((number) => String(network.ids[number]).includes(text))
-        .sort((one, other) => String(network.ids[one]).indexOf(text) - String(network.ids[other]).indexOf(text)).slice(0, 8)
-      : [];
-    hits.replaceChildren(...matches.map((number) => make("li", {}, make(
-      "button", { type: "button", onclick: () => click(number) }, `${nameItem(network.ids[number])} · ${categoryOf(number)}`,
+    const matches = text ? smartrocket.findItems(log, text).slice(0, 8) : [];
+    hits.replaceChildren(...matches.map((item) => make("li", {}, make(
+      "button", { type: "button", onclick: () => click(log.items[item]) },
+      `${nameItem(log.items[item])} · ${log.tree.label(log.itemCategory[item])}${network.numberOf(log.items[item]) === null ? " · new to the network" : ""}`,
     ))));
-    if (text && !matches.length) hits.replaceChildren(make("li", {}, "The network knows no product of this number."));
+    if (text && !matches.length) hits.replaceChildren(make("li", {}, "No product or category has this number."));
   }
 
-  function click(number) {
+  function click(id) {
     search.value = "";
     hits.replaceChildren();
-    set({ clicks: [...session(), number].slice(-MOST_CLICKS), example: null, seen: null });
+    set({ clicks: [...session(), id].slice(-MOST_CLICKS), example: null, seen: null });
   }
 
   function takeExample(step) {
@@ -89,7 +88,7 @@ smartrocket.start(async function (log, place) {
   const builder = make(
     "section", { class: "filters builder", "aria-label": "The session" },
     make("div", { class: "fields" },
-      make("div", { class: "field finder" }, make("label", { for: "click-search" }, "Add a product by its number"), search, hits),
+      make("div", { class: "field finder" }, make("label", { for: "click-search" }, "Add a product by its number, or its category's"), search, hits),
       make("div", { class: "field" }, make("label", { for: "diversity" }, "Diversity ", sliderText), slider),
     ),
     make("div", { class: "fields" },
@@ -102,13 +101,13 @@ smartrocket.start(async function (log, place) {
   // ---------------------------------------------------------------- the lists
 
   const productColumn = {
-    name: "Product", isText: true, value: (row) => nameItem(network ? network.ids[row.number] : ""), show: (_, row) => showProduct(row),
+    name: "Product", isText: true, value: (row) => nameItem(row.id), show: (_, row) => showProduct(row),
   };
 
   function showProduct(row) {
-    const cell = make("span", {}, linkItem(row.number));
+    const cell = make("span", {}, linkItem(row.id));
     if (row.isNext) cell.append(make("strong", { class: "hit" }, "clicked next"));
-    else cell.append(button("+", () => click(row.number), { class: "quiet add", "aria-label": `Add ${nameItem(network.ids[row.number])} to the session`, title: "Add to the session" }));
+    else cell.append(button("+", () => click(row.id), { class: "quiet add", "aria-label": `Add ${nameItem(row.id)} to the session`, title: "Add to the session" }));
     return cell;
   }
 
@@ -117,72 +116,103 @@ smartrocket.start(async function (log, place) {
     how: [
       "The ", term("gru4rec", "network"), " runs in this page. The confidence is the chance that the product is clicked next, ",
       "calibrated on sessions that the network had not seen. “Near” names the product of the session that is most alike, by the ",
-      term("cosine", "cosine"), " of their ", term("embedding", "embeddings"), ".",
+      term("cosine", "cosine"), " of their ", term("embedding", "embeddings"), ". More diversity trades likely products for ",
+      term("re-ranking", "different ones"), ".",
     ],
     columns: [
       { name: "Place", value: (row) => row.place }, productColumn,
-      { name: "Category", isText: true, value: (row) => categoryOf(row.number) },
-      { name: "Confidence", value: (row) => row.confidence, show: (share) => format.percent(share), share: (row) => row.confidence / row.largest },
-      { name: "Near", isText: true, value: (row) => `${nameItem(network.ids[row.near])} (${format.number(row.likeness, 2)})` },
+      { name: "Category", isText: true, value: (row) => categoryOf(row.id) },
+      {
+        name: "Confidence", value: (row) => row.confidence ?? NaN, show: (share) => format.percent(share),
+        share: (row) => (row.largest ? row.confidence / row.largest : 0),
+      },
+      {
+        name: "Near", isText: true, value: (row) => (row.near === undefined ? "" : nameItem(row.near)),
+        show: (text, row) => (row.near === undefined ? "–" : `${text} (${format.number(row.likeness, 2)})`),
+      },
     ],
     empty: "The session is empty.",
   });
-  const nearPanel = tablePanel({
-    title: "Viewed next", name: "neighbours", limit: 12,
-    how: ["What other visitors viewed after the last product of the session: no network, only ", term("co-occurrence", "counting"), "."],
+  const stanPanel = tablePanel({
+    title: "Neighbouring sessions", name: "stan", limit: 12,
+    how: ["What ", term("session-neighbours", "STAN"), " says: training sessions like this one vote for what they hold; late clicks and recent sessions count more."],
     columns: [
       { name: "Place", value: (row) => row.place }, productColumn,
-      { name: "Weight", value: (row) => row.weight, show: (weight) => format.number(weight, 2), share: (row) => row.weight / row.largest },
+      { name: "Votes", value: (row) => row.votes, show: (votes) => format.number(votes, 2), share: (row) => row.votes / row.largest },
     ],
-    empty: "Nobody went on from this product to another one in training.",
+    empty: "No training session holds a product of this session.",
   });
   const popularPanel = tablePanel({
     title: "Popular", name: "popular", limit: 12,
-    how: ["The most clicked products, the same for everybody: the ", term("popularity", "popularity rule"), "."],
+    how: ["The most clicked products of the training, the same for everybody: the ", term("popularity", "popularity rule"), "."],
     columns: [{ name: "Place", value: (row) => row.place }, productColumn],
   });
 
   function rank(rows) {
     const next = nextClick();
-    return rows.map((row, at) => ({ ...row, place: at + 1, isNext: row.number === next }));
+    return rows.map((row, at) => {
+      const id = row.id ?? network.ids[row.number];
+      return { ...row, id, place: at + 1, isNext: id === next };
+    });
+  }
+
+  // The network's list; where it knows nothing of the session, what is most clicked in the last product's category.
+  function listSuggestions(seen, known) {
+    if (known.length) {
+      const list = network.recommend(known, LIST, chosen.diversity);
+      const largest = Math.max(...list.map((row) => row.confidence), 0);
+      return list.map((row) => ({ ...row, near: network.ids[row.near], largest }));
+    }
+    if (!seen.length) return [];
+    const item = log.itemNumber(seen[seen.length - 1]);
+    return fallbackOf(log.itemCategory[item]).map((number) => ({ number }));
+  }
+
+  function fallbackOf(category) {
+    const at = explorer.fallback_category.indexOf(category);
+    if (at < 0) return explorer.popular;
+    const start = sum(Array.from(explorer.fallback_rows.subarray(0, at)));
+    return Array.from(explorer.fallback_item.subarray(start, start + explorer.fallback_rows[at]));
   }
 
   function showExplorer() {
     const seen = session();
-    clicks.replaceChildren(...seen.map((number, at) => make("li", {}, button(
-      `${nameItem(network.ids[number])} ×`,
+    clicks.replaceChildren(...seen.map((id, at) => make("li", {}, button(
+      `${nameItem(id)} ×`,
       () => set({ clicks: seen.filter((_, other) => other !== at), example: null, seen: null }),
-      { "aria-label": `${nameItem(network.ids[number])}: remove click ${at + 1}` },
+      { "aria-label": `${nameItem(id)}: remove click ${at + 1}` },
     ))));
     back.disabled = !chosen.example || chosen.seen < 2;
     forward.disabled = !chosen.example || chosen.seen > explorer.sessions[chosen.example - 1].length - 2;
     slider.value = chosen.diversity;
     sliderText.textContent = chosen.diversity ? format.number(chosen.diversity, 1) : "off";
     const begun = performance.now();
-    const list = seen.length ? network.recommend(seen, LIST, chosen.diversity) : [];
+    const known = seen.map(network.numberOf).filter((number) => number !== null);
+    const list = listSuggestions(seen, known);
     place.dataset.milliseconds = (performance.now() - begun).toFixed(1);
-    const largest = Math.max(...list.map((row) => row.confidence), 0);
-    const near = seen.length ? smartrocket.nearTo(explorer, seen[seen.length - 1]) : [];
-    networkPanel.show(rank(list.map((row) => ({ ...row, largest }))));
-    nearPanel.show(rank(near.map(([number, weight]) => ({ number, weight, largest: near[0][1] }))));
-    popularPanel.show(rank(explorer.popular.slice(0, 12).map((number) => ({ number }))));
-    said.textContent = describe(seen, list, near);
+    const votes = known.length ? stan.recommend(known, LIST) : [];
+    // The product on the screen is no suggestion where nobody goes on to the same one.
+    const popular = explorer.popular.filter((number) => network.repeats || number !== known[known.length - 1]);
+    networkPanel.show(rank(list), known.length || !seen.length ? "" : "The network knows none of these products: they are too new, or too rare. What is most clicked in the category of the last one stands in.");
+    stanPanel.show(rank(votes.map((row) => ({ ...row, largest: votes[0].votes }))));
+    popularPanel.show(rank(popular.map((number) => ({ number }))));
+    said.textContent = describe(seen, list, votes, popular);
   }
 
-  function describe(seen, list, near) {
+  function describe(seen, list, votes, popular) {
     if (!seen.length) return "Add products, or take a real session from the test: what its visitor did next is shown beside what would have been suggested.";
     if (!chosen.example) return `${format.plural(seen.length, "click")}; the ${LIST} most likely next products are below.`;
-    const next = nextClick();
+    const next = network.numberOf(nextClick());
     const all = explorer.sessions[chosen.example - 1];
     const tell = (name, numbers) => {
       const at = numbers.indexOf(next);
       return at < 0 ? `${name} did not list it` : `${name} had it at place ${at + 1}`;
     };
     return `Real session ${chosen.example} of ${explorer.sessions.length}, after ${chosen.seen} of ${all.length} clicks. `
-      + `The visitor went on to ${nameItem(network.ids[next])}: ${format.joined([
+      + `The visitor went on to ${nameItem(nextClick())}: ${format.joined([
         tell("GRU4Rec", list.map((row) => row.number)),
-        tell("“viewed next”", near.map(([number]) => number)),
-        tell("popularity", explorer.popular.slice(0, 12)),
+        tell("STAN", votes.map((row) => row.number)),
+        tell("popularity", popular),
       ])}.`;
   }
 
@@ -208,7 +238,7 @@ smartrocket.start(async function (log, place) {
     limit: 20,
   });
   const categoriesPanel = panel({
-    title: "From category to category", name: "moves", height: 400, isWide: true,
+    title: "From category to category", name: "moves", height: 330,
     how: ["Steps from one product to another one of a different category, the most frequent ones; left where visitors come from, right where they go."],
     columns: [
       { name: "From", isText: true, value: (row) => row.from }, { name: "To", isText: true, value: (row) => row.to },
@@ -217,7 +247,41 @@ smartrocket.start(async function (log, place) {
     limit: 12,
   });
 
+  const hitsPanel = panel({
+    title: "Popular products", name: "popular-products", height: 330,
+    how: ["The most viewed products of the whole log, and how often they were sold. A few products have most of the views: the ", term("long-tail", "long tail"), " has the rest."],
+    columns: [
+      { name: "Product", isText: true, value: (row) => nameItem(row.id), show: (_, row) => linkItem(row.id) },
+      { name: "Views", value: (row) => row.views }, { name: "Units sold", value: (row) => row.units },
+    ],
+    limit: 12,
+  });
+
+  function showPopular() {
+    const counted = log.count({ from: 0, to: log.days - 1 });
+    const of = (kind) => (item) => (kind < 0 ? 0 : counted.items[item * log.kinds.length + kind]);
+    const [views, units] = [of(log.kinds.indexOf("view")), of(log.sold)];
+    const rows = Array.from(log.items, (id, item) => ({ id, views: views(item), units: units(item) }))
+      .sort((one, other) => other.views - one.views);
+    const all = sum(rows.map((row) => row.views));
+    const tenth = Math.ceil(rows.length / 10);
+    const shown = rows.slice(0, 12);
+    hitsPanel.show({
+      empty: all ? null : "Nothing was viewed.",
+      summary: all ? `The most viewed tenth of the products has ${format.percent(sum(rows.slice(0, tenth).map((row) => row.views)) / all)} of the views.` : "",
+      rows,
+      draw: () => ({
+        traces: [
+          { type: "bar", orientation: "h", name: "Views", y: shown.map((row) => nameItem(row.id)), x: shown.map((row) => row.views), marker: { color: colours().view } },
+          { type: "bar", orientation: "h", name: "Units sold", y: shown.map((row) => nameItem(row.id)), x: shown.map((row) => row.units), marker: { color: colours().transaction } },
+        ],
+        layout: { bargap: 0.25, hovermode: "y unified", xaxis: { nticks: 6, tickformat: ",~s" }, yaxis: { type: "category", autorange: "reversed", rangemode: "normal", showgrid: false } },
+      }),
+    });
+  }
+
   function showJourneys() {
+    showPopular();
     const total = sum(journeys.lengths);
     const rows = journeys.lengths.map((count, at) => ({
       label: at + 1 < journeys.lengths.length ? String(at + 1) : `${at + 1} or more`, count, share: total ? count / total : NaN,
@@ -287,9 +351,9 @@ smartrocket.start(async function (log, place) {
   place.replaceChildren(
     make("h2", {}, "Session explorer"),
     ...(canExplore
-      ? [builder, make("div", { class: "panels spaced" }, networkPanel.element, nearPanel.element, popularPanel.element)]
+      ? [builder, make("div", { class: "panels spaced" }, networkPanel.element, stanPanel.element, popularPanel.element)]
       : [make("p", {}, "This build has no network: its log holds too few sessions to learn from.")]),
-    ...(journeys ? [make("h2", {}, "Journeys"), make("div", { class: "panels" }, lengthsPanel.element, eventsPanel.element, categoriesPanel.element)] : []),
+    ...(journeys ? [make("h2", {}, "Journeys"), make("div", { class: "panels" }, lengthsPanel.element, hitsPanel.element, eventsPanel.element, ...(log.hasCategories ? [categoriesPanel.element] : []))] : []),
   );
   if (canExplore) {
     chosen = read(address.read());

@@ -9,19 +9,21 @@ import pandas as pd
 import yaml
 from ibis.backends.duckdb import Backend
 
-from shops import FIRST_DAY, random_events
+from shops import FIRST_DAY, MARKUP, random_events
 from smartrocket import dashboard, model_export, rendering
-from smartrocket.cold_start import Fallback
+from smartrocket.cold_start import Fallback, find_paths
 from smartrocket.confidence import Calibration
 from smartrocket.cooccurrence import relate_items
 from smartrocket.dashboard_facts import write_facts
-from smartrocket.dashboard_forecasts import write_forecasts
+from smartrocket.dashboard_forecasts import Forecasts, write_forecasts
 from smartrocket.dashboard_products import write_products
 from smartrocket.dashboard_recommendations import write_explorer, write_journeys
+from smartrocket.day_forecasts import DAY_SCORES
 from smartrocket.demand_baselines import Demand
 from smartrocket.engine import connect
 from smartrocket.files import ROOT, write_text
 from smartrocket.gru4rec import GRU4Rec, Settings
+from smartrocket.neighbours import SessionNeighbours, stan
 from smartrocket.panel import Catalogue, find_complete_days
 from smartrocket.publishing import find_parts
 from smartrocket.ranking import Sessions
@@ -36,8 +38,7 @@ TREE = pd.DataFrame(
 )
 LEAVES = [10, 11, 20, 110, 1]
 PAGES = ["business", "products", "forecasting", "recommendations"]
-# A name that would do harm if any page took it for markup.
-HOSTILE = 'LightGBM"><img src=x onerror="window.harmed=1"></script><script>window.harmed=1</script>'
+HOSTILE = f"LightGBM{MARKUP}"
 
 
 @dataclass(frozen=True)
@@ -110,14 +111,58 @@ def make_tests(shop: Shop) -> tuple[pd.DataFrame, pd.DataFrame, Demand]:
     return tests, categories, Demand(items, dates, units, np.zeros(len(items), dtype=int))
 
 
-def list_upcoming(items: np.ndarray) -> dict[str, pd.DataFrame]:
-    """Return made-up forecasts of the week after the log, for items and the whole shop."""
-    week = {"first_date": FIRST_DAY + pd.Timedelta(days=DAYS), "last_date": FIRST_DAY + pd.Timedelta(days=DAYS + 6)}
+def add_bands(frame: pd.DataFrame) -> pd.DataFrame:
+    """Add what a table of `outlook.look_ahead` has beside the forecast."""
     ends = {f"{end}_{band}": (0 if end == "low" else band // 20) for band in (50, 80, 95) for end in ("low", "high")}
-    item = pd.DataFrame({"itemid": items, "forecast": np.linspace(0.1, 2, len(items))}).assign(
-        **week, **ends, confidence="high"
-    )
-    return {"item": item, "total": pd.DataFrame([{"forecast": float(item["forecast"].sum()), **week, **ends}])}
+    return frame.assign(sells=0.5, **ends, confidence=np.where(frame["level"] == "item", "high", None))
+
+
+def look_ahead(tests: pd.DataFrame, demand: Demand) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return made-up forecasts of the week after the log, and those of the test, with bands: week and single days."""
+    rows = []
+    of_items = tests.set_index(["series", "origin"])
+    for level, series, scale in [
+        *(("item", item, place / len(demand.items)) for place, item in enumerate(demand.items)),
+        ("category", 10, 5.0),
+        ("category", -1, 1.0),
+        ("total", 0, 9.0),
+    ]:
+        for origin in (DAYS - 15, DAYS - 8, DAYS - 1):
+            for day in range(8):
+                first, last = (day, day) if day else (1, 7)
+                rows.append((level, series, origin, day, origin + first, origin + last, scale * (0.1 if day else 0.7)))
+    columns = ["level", "series", "origin", "day", "first_date", "last_date", "forecast"]
+    frame = add_bands(pd.DataFrame(rows, columns=columns))
+    for name in ("first_date", "last_date"):
+        frame[name] = FIRST_DAY + pd.to_timedelta(frame[name], unit="D")
+    is_test = frame["origin"] < DAYS - 1
+    tested = frame[is_test].assign(actual=2.0)
+    # What a table of tests says of an item's week is the same as stands there for all models.
+    weeks = (tested["level"] == "item") & (tested["day"] == 0)
+    origins = FIRST_DAY + pd.to_timedelta(tested["origin"], unit="D")
+    own = of_items.loc[list(zip(tested["series"][weeks], origins[weeks], strict=True))]
+    tested.loc[weeks, "forecast"] = own[HOSTILE].to_numpy()
+    tested.loc[weeks, "actual"] = own["actual"].to_numpy()
+    tested = tested.drop(columns="origin")
+    return frame[~is_test].drop(columns="origin"), tested
+
+
+def score_days() -> pd.DataFrame:
+    """Return made-up scores of two days ahead."""
+    rows = []
+    for day in (1, 2):
+        rows += [
+            (day, model, "poisson_deviance", value, None, None, None)
+            for model, value in (("zero", 0.3), (HOSTILE, 0.2))
+        ]
+        rows.append((day, HOSTILE, "poisson_deviance_skill", 1 / 3, 0.1, 0.5, "zero"))
+    return pd.DataFrame(rows, columns=DAY_SCORES)
+
+
+def make_stan(item_ids: np.ndarray) -> SessionNeighbours:
+    """Return STAN, trained on the sessions that the network was trained on."""
+    _, train, _ = make_network(item_ids)
+    return stan(neighbours=50, sample=100).fit(train, len(item_ids))
 
 
 def write_data(shop: Shop, workspace: Workspace) -> None:
@@ -144,15 +189,28 @@ def write_data(shop: Shop, workspace: Workspace) -> None:
         for metric in ("poisson_deviance", "bias")
         for model, value in (("zero", 1.2), (HOSTILE, 0.7))
     ]
-    upcoming = list_upcoming(demand.items)
-    write_forecasts(scores, tests, demand, categories, upcoming, ["zero", HOSTILE], 7, workspace)
+    upcoming, tested = look_ahead(tests, demand)
+    models = ["zero", HOSTILE]
+    shown = Forecasts(scores, tests, demand, categories, upcoming, tested, score_days(), models, HOSTILE, 7)
+    write_forecasts(shown, workspace)
     write_journeys(session_events, workspace)
-    model, train, test = make_network(demand.items)
-    fallback = Fallback(np.bincount(train.items, minlength=len(demand.items)), np.array([""] * len(demand.items)))
+    # The network knows all items but the last two; theirs is the category's list.
+    known = demand.items[:-2]
+    model, train, test = make_network(known)
+    fallback = Fallback(np.bincount(train.items, minlength=len(known)), find_places(shop, known))
     folder = workspace.path("models/explorer")
     calibration = Calibration(1.3, 0.9, 0.2)
-    model_export.write_explorer(folder, model, demand.items, calibration, train, test, fallback, seed=1)
-    write_explorer(folder, workspace)
+    model_export.write_explorer(folder, model, known, calibration, train, test, fallback, seed=1)
+    write_explorer(folder, fallback, make_stan(known), workspace)
+
+
+def find_places(shop: Shop, items: np.ndarray) -> np.ndarray:
+    """Return the paths of items in the tree of categories."""
+    paths = {1: "1", 2: "2", 3: "3", 10: "1/10", 11: "1/11", 20: "2/20", 110: "1/11/110"}
+    tree = TREE.assign(path=TREE["categoryid"].map(paths))
+    return find_paths(
+        items, shop.connection.table("item_categories").to_pandas(), tree, FIRST_DAY + pd.Timedelta(days=DAYS)
+    )
 
 
 def render_site(root: Path, workspace: Workspace) -> Path:

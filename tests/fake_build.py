@@ -161,7 +161,7 @@ def make_project(root: Path, shop: dict = SHOP) -> Path:
     """Copy the project's pages into `root` and put the finished build `demo` beside them; returns `root`."""
     for name in ("_quarto.yml", "index.qmd"):
         shutil.copy(ROOT / name, root / name)
-    for name in ("theme", "chapters"):
+    for name in ("theme", "chapters", "dashboard"):
         shutil.copytree(ROOT / name, root / name)
     build = root / "build" / "demo"
     write_json(build / "shop.json", shop)

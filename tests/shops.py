@@ -18,6 +18,8 @@ from smartrocket.workspace import Workspace
 REAL = Path(__file__).parents[2] / "shared" / "data"
 REAL_EVENTS = REAL / "events_sample5000visitors.csv"
 REAL_SEQUENCES = REAL / "retailrocket_view_sequences.txt"
+# A text that would do harm if any page took it for markup.
+MARKUP = '"><img src=x onerror="window.harmed=1"></script><script>window.harmed=1</script>'
 FIRST_DAY = pd.Timestamp("2024-01-01")
 KINDS = np.array(["view", "view", "view", "addtocart", "transaction", "removefromcart"])
 PROPERTIES = {"category": "categoryid", "price": "790", "availability": "available"}

@@ -1,5 +1,6 @@
 """The whole way, from raw files to the site, as a user runs it: with make."""
 
+import csv
 import json
 import os
 import re
@@ -9,14 +10,19 @@ import subprocess
 import sys
 from pathlib import Path
 
+import duckdb
 import pytest
 
+from accessibility import COLOURS, find_barriers
 from claims import check_claims
 from conftest import SECRET
+from dashboard_checks import READY, ask_network, read_cards
+from shops import MARKUP
+from smartrocket.files import read_json
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rendering import find_problems, list_unmeasured
 from smartrocket.rendering import read_pages as read_site_pages
-from test_browser import WIDTHS, open_pages, start_chromium
+from test_browser import IS_DARK, WIDTHS, open_pages, start_chromium
 
 pytestmark = pytest.mark.chain
 
@@ -31,10 +37,36 @@ def read_results(project) -> dict[str, str]:
     return {name: project.path(f"build/ci/results/{name}.json").read_text() for name in NOTEBOOKS}
 
 
+def plant_markup(project) -> None:
+    """Put a text that would do harm as markup into every text field of the shop's files, and into its title."""
+    profile = project.path("params/ci.yaml")
+    text = profile.read_text()
+    assert "title: the test shop" in text
+    # A text in JSON is one in YAML, too.
+    profile.write_text(text.replace("the test shop", json.dumps(f"the test shop{MARKUP}")))
+    run = project.make("prepare", "PROFILE=ci")
+    assert run.returncode == 0, run.stderr
+    raw = project.path("build/ci/raw")
+    for name, texts in {
+        "events.csv": {"event": MARKUP, "transactionid": MARKUP},
+        "item_properties_part1.csv": {"property": MARKUP, "value": MARKUP},
+        "item_properties_part2.csv": {"property": "categoryid", "value": MARKUP},
+        "category_tree.csv": {},
+    }.items():
+        with (raw / name).open(newline="") as file:
+            first = next(csv.DictReader(file))
+        with (raw / name).open("a", newline="") as file:
+            csv.DictWriter(file, first, lineterminator="\n").writerows(
+                [first | {field: text} for field, text in texts.items()]
+            )
+
+
 @pytest.fixture(scope="module")
 def report(copy_project):
     """The project with the finished report of the tiny generated shop, and what it held when it was first built."""
-    project = copy_project("ci").build("report", "PROFILE=ci")
+    project = copy_project("ci")
+    plant_markup(project)
+    project.build("report", "PROFILE=ci")
     project.first_results = read_results(project)
     project.first_pages = read_pages(project)
     return project
@@ -173,3 +205,67 @@ def test_every_page_opens_in_a_browser_without_fault(report):
     with start_chromium() as browser:
         for width in WIDTHS:
             assert open_pages(browser, names, site.as_uri(), width) == []
+
+
+@pytest.mark.browser
+def test_no_page_has_a_barrier_or_runs_what_the_shop_says(report):
+    """In dark only colours are other ones."""
+    wrong = []
+    with start_chromium() as browser:
+        for scheme, rules in (("light", None), ("dark", COLOURS)):
+            context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
+            page = context.new_page()
+            for found in read_site_pages(report.path("_site")):
+                page.goto(found.path.as_uri())
+                if found.path.parent.name == "dashboard":
+                    page.wait_for_selector(READY)
+                assert page.evaluate(IS_DARK) == (scheme == "dark")
+                wrong += find_barriers(page, rules)
+                assert page.evaluate("window.harmed") is None, found.path
+            context.close()
+    assert wrong == []
+
+
+def query_events(build, since: str, until: str, kinds: list[str]) -> dict:
+    """Return what the cards should say of some days and kinds of events, asked of the cleaned tables in SQL."""
+    events, prices = build / "interim/events.parquet", build / "interim/item_prices.parquet"
+    names = ", ".join(f"'{kind}'" for kind in kinds)
+    query = f"""
+        WITH prices AS (
+            SELECT itemid, price, valid_from = min(valid_from) OVER (PARTITION BY itemid) AS is_first,
+                CASE WHEN is_first THEN TIMESTAMP '1900-01-01' ELSE valid_from END AS since FROM '{prices}'
+        ), chosen AS (
+            SELECT * FROM '{events}' WHERE timestamp::DATE BETWEEN '{since}' AND '{until}' AND event IN ({names})
+        )
+        SELECT count(*) FILTER (event = 'view') AS views, count(*) FILTER (event = 'addtocart') AS carts,
+            count(*) FILTER (event = 'transaction') AS units, count(DISTINCT visitorid) AS visitors,
+            count(DISTINCT itemid) AS items, count(DISTINCT transactionid) AS orders,
+            coalesce(sum(price) FILTER (event = 'transaction'), 0) AS revenue
+        FROM chosen ASOF LEFT JOIN prices ON chosen.itemid = prices.itemid AND chosen.timestamp >= prices.since
+    """
+    return duckdb.sql(query).to_df().iloc[0].to_dict()
+
+
+@pytest.mark.browser
+def test_the_dashboard_says_what_the_tables_say(report):
+    build, site = report.path("build/ci"), report.path("_site/dashboard")
+    days = duckdb.sql(
+        f"SELECT min(timestamp)::DATE + 20, max(timestamp)::DATE - 5 FROM '{build}/interim/events.parquet'"
+    )
+    since, until = (str(day) for day in days.fetchone())
+    explored = read_json(build / "models/explorer/sessions.json")
+    sessions = [clicks[:-1] for clicks in explored["sessions"][: len(explored["expected"])]]
+    with start_chromium() as browser:
+        page = browser.new_page()
+        for kinds in (["view", "addtocart", "transaction"], ["addtocart", "transaction"]):
+            page.goto("about:blank")
+            page.goto(f"{(site / 'business.html').as_uri()}#from={since}&to={until}&events={','.join(kinds)}")
+            page.wait_for_selector(READY)
+            cards, expected = read_cards(page), query_events(build, since, until, kinds)
+            assert {name: cards[name] for name in expected} == pytest.approx(expected), kinds
+        page.goto((site / "recommendations.html").as_uri())
+        page.wait_for_selector(READY)
+        lists = ask_network(page, sessions)
+    shared = [len(set(one) & set(other)) / len(other) for one, other in zip(lists, explored["expected"], strict=True)]
+    assert len(shared) > 20
+    assert sum(shared) / len(shared) >= 0.95

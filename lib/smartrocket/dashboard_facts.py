@@ -5,16 +5,19 @@ a visitor of two days is one visitor. So the browser gets the events themselves,
 and beside them, in another order, who came on which day to which category. Both are counted anew for each filter.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 import ibis
 import numpy as np
 import pandas as pd
+from IPython.display import Markdown
 
 from smartrocket.behaviour import DAY_SECONDS, EVENT_TYPES, place_in_zone, read_clock
 from smartrocket.dashboard_scripts import write_script
 from smartrocket.panel import Catalogue
+from smartrocket.wording import joined, number, plural
 from smartrocket.workspace import Workspace
 
 SOLD = EVENT_TYPES.index("transaction")
@@ -155,3 +158,11 @@ def list_visits(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     order = np.lexsort((visits.index, place.loc[visits["visitorid"]].to_numpy()))
     visits, begins = visits.iloc[order], begins.iloc[order]
     return {"visit_new": begins.to_numpy().astype(np.uint8), **{f"visit_{key}": visits[key].to_numpy() for key in keys}}
+
+
+def describe_sizes(sizes: Mapping[str, int], events: ibis.Table) -> Markdown:
+    """Say how large the scripts are: `sizes` has the bytes of each part, the log's own first."""
+    count = int(events.count().execute())
+    megabytes = [f"{name} {number(size / 1e6, 2)} MB" for name, size in sizes.items()]
+    each = number(next(iter(sizes.values())) / max(count, 1), 1)
+    return Markdown(f"The dashboard carries {joined(megabytes)}: {each} bytes for each of {plural(count, 'event')}.")

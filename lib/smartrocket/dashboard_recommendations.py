@@ -6,9 +6,11 @@ import ibis
 import numpy as np
 import pandas as pd
 
+from smartrocket.cold_start import Fallback
 from smartrocket.dashboard_facts import NAME as FACTS
 from smartrocket.dashboard_scripts import FOLDER, read_script, write_script
 from smartrocket.files import read_json
+from smartrocket.neighbours import SessionNeighbours
 from smartrocket.workspace import Workspace
 
 NEIGHBOURS = 12
@@ -16,13 +18,14 @@ NEIGHBOURS = 12
 MOST_EVENTS = 20
 
 
-def write_explorer(folder: Path, workspace: Workspace) -> int:
+def write_explorer(folder: Path, fallback: Fallback, stan: SessionNeighbours, workspace: Workspace) -> int:
     """Write the session explorer's scripts from a folder that `model_export.write_explorer` wrote; returns all bytes.
 
     `dashboard/network.js` is the network (description and arrays, see model_export), `explorer.js` the test sessions,
-    the popular items and what is viewed next after each item, `similar.js` the items alike to each item. Items have the
-    network's numbers; `item` lists their ids.
+    the popular items and the lists for items that the network does not know, `stan.js` what STAN computes with,
+    `similar.js` the items alike to each item. Items have the network's numbers; `item` lists their ids.
     """
+    workspace.existing(f"{FOLDER}/{FACTS}.js")
     description = read_json(folder / "network.json")
     content = (folder / "network.bin").read_bytes()
     arrays = {}
@@ -31,14 +34,58 @@ def write_explorer(folder: Path, workspace: Workspace) -> int:
         arrays[name] = np.frombuffer(part, np.dtype(place["type"]).newbyteorder("<")).astype(place["type"])
     items = np.array(description.pop("item_ids"), dtype=np.int64)
     size = write_script(workspace, "network", description, {"item": items, **arrays})
-    neighbours = pd.read_parquet(folder / "neighbours.parquet")
-    neighbours = neighbours[neighbours["place"] <= NEIGHBOURS]
     explored = {
         "sessions": read_json(folder / "sessions.json")["sessions"],
         "popular": read_json(folder / "fallback.json")["popular"],
     }
-    size += write_script(workspace, "explorer", explored, list_neighbours(neighbours, "viewed next", items))
+    size += write_script(
+        workspace, "explorer", explored, list_fallbacks(fallback, items, read_script(workspace, FACTS))
+    )
+    size += write_script(workspace, "stan", *describe_stan(stan))
+    neighbours = pd.read_parquet(folder / "neighbours.parquet")
+    neighbours = neighbours[neighbours["place"] <= NEIGHBOURS]
     return size + write_script(workspace, "similar", {}, {"item": items, **list_neighbours(neighbours, "alike", items)})
+
+
+def list_fallbacks(fallback: Fallback, items: np.ndarray, facts: dict) -> dict[str, np.ndarray]:
+    """Return the lists for items that the network does not know: `fallback_category`, by the dashboard's numbers, how
+    many items each list has (`fallback_rows`), and the items (`fallback_item`, the network's numbers).
+    """
+    ids = np.append(0, facts["category_id"].astype(np.int64))
+    parents = np.append(0, facts["category_parent"].astype(np.int64))
+    unknown = ~np.isin(facts["item_id"].astype(np.int64), items)
+    found = np.unique(facts["item_category"].astype(np.int64)[unknown])
+    lists = [fallback.list_items(name_path(category, ids, parents)) for category in found]
+    return {
+        "fallback_category": found,
+        "fallback_rows": np.array([len(numbers) for numbers in lists], dtype=np.int64),
+        "fallback_item": np.concatenate([*lists, np.empty(0, np.int64)]).astype(np.int64),
+    }
+
+
+def name_path(category: int, ids: np.ndarray, parents: np.ndarray) -> str:
+    """Return the path of a category number as `cold_start` writes it: "root/.../category", empty for number 0."""
+    path: list[str] = []
+    # A tree that leads in a circle has no path longer than it has categories.
+    while category and len(path) < len(ids):
+        path.insert(0, str(ids[category]))
+        category = parents[category]
+    return "/".join(path)
+
+
+def describe_stan(stan: SessionNeighbours) -> tuple[dict, dict[str, np.ndarray]]:
+    """Return what the page computes STAN with: its settings, and the training sessions.
+
+    The columns are `item`, session after session, `length` of each, and `age`, the seconds from its end to the end of
+    the last one. Raises ValueError for neighbours with other rules than STAN's.
+    """
+    if None in (stan.click_decay, stan.day_decay, stan.gap_decay) or stan.rarity:
+        raise ValueError("the page computes STAN only: its three decays are set and its rarity is 0")
+    names = ("neighbours", "sample", "click_decay", "day_decay", "gap_decay", "repeats")
+    settings = {name: getattr(stan, name) for name in names}
+    ends = stan.ends
+    age = np.rint(ends.max(initial=0) - ends).astype(np.int64)
+    return settings, {"item": stan.sessions.items, "length": stan.sessions.lengths, "age": age}
 
 
 def list_neighbours(neighbours: pd.DataFrame, kind: str, items: np.ndarray) -> dict[str, np.ndarray]:

@@ -279,7 +279,14 @@ class Profile(Strict):
 NOTEBOOKS = {
     "01_eda": ["time_zone", "session_gap_minutes", "price_property", "smallest_group", "memory_limit", "threads"],
     "02_cleaning": ["price_property", "smallest_group", "memory_limit", "threads"],
-    "03_features": ["session_gap_minutes", "horizon_days", "smallest_group", "memory_limit", "threads"],
+    "03_features": [
+        "time_zone",
+        "session_gap_minutes",
+        "horizon_days",
+        "smallest_group",
+        "memory_limit",
+        "threads",
+    ],
     "04_forecast_lightgbm": ["seed", "threads"],
     "05_forecast_tuning": ["smallest_group", "seed", "threads"],
     "06_gru4rec_baseline": ["smallest_group", "seed", "threads"],

@@ -10,6 +10,7 @@ from pathlib import Path
 import nbformat
 import yaml
 
+from smartrocket import dashboard
 from smartrocket.costs import measure_sizes, read_growth
 from smartrocket.errors import InputError
 from smartrocket.files import replacing, write_if_changed, write_json, write_text
@@ -44,7 +45,8 @@ def publish(profile: str, root: Path) -> None:
     """
     begun = time.time()
     write_sources(profile, root)
-    renderer = render(root, root / "_site")
+    workspace = Workspace(root / "build" / profile)
+    renderer = render(root, root / "_site", lambda site: dashboard.install(workspace, site))
     built = root / "_site" / "built.json"
     write_json(built, {"profile": profile, "renderer": renderer})
     # Whatever was edited while the site was rendered is newer than its start, and so make renders it again.

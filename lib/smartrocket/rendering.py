@@ -5,7 +5,7 @@ import json
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from html.parser import HTMLParser
 from importlib import metadata
 from pathlib import Path
@@ -46,11 +46,11 @@ VERBATIM = re.compile(r"(<(script|style|pre|code)\b.*?</\2>)", re.DOTALL)
 LEFTOVERS = re.compile(r"\{\{(?:<|&lt;)|(?<![\w.])@(?:fig|tbl|sec|eq)-\w+|\[\?|\?(?:var|meta|include):\S+")
 
 
-def render(root: Path, output: Path) -> str:
+def render(root: Path, output: Path, complete: Callable[[Path], None]) -> str:
     """Render the website project in `root` into the folder `output`; returns the renderer's name and version.
 
-    `output` is replaced only by a whole site. Raises InputError when the renderer fails, or when a page of
-    the result has something wrong with it (see `find_problems`).
+    `complete` puts into the rendered folder what no renderer makes. `output` is replaced only by a whole site. Raises
+    InputError when the renderer fails, or when a page of the result has something wrong with it (see `find_problems`).
     """
     quarto = shutil.which("quarto")
     with replacing(output) as site:
@@ -59,6 +59,7 @@ def render(root: Path, output: Path) -> str:
         shutil.copytree(root / DOWNLOADS, site / DOWNLOADS, dirs_exist_ok=True)
         finish(site, renderer)
         link_site(site)
+        complete(site)
         problems = find_problems(site)
         if problems:
             raise InputError("the rendered site has mistakes:\n" + "\n".join(f"  {line}" for line in problems))

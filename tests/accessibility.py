@@ -1,0 +1,16 @@
+"""What axe-core, the usual checker of accessibility, finds on a page."""
+
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+AXE = Axe()
+# A figure is one picture with a text alternative; its thousands of strokes need not be looked at one by one.
+LOOKED_AT = {"exclude": [["figure.finding svg *"]]}
+COLOURS = ["color-contrast"]
+
+
+def find_barriers(page: Page, rules: list[str] | None = None) -> list[str]:
+    """Return what stands in a reader's way on an open page, one line each; only by some rules, if they are named."""
+    options = {"resultTypes": ["violations"], **({"runOnly": rules} if rules else {})}
+    found = AXE.run(page, context=LOOKED_AT, options=options).response["violations"]
+    return [f"{page.url}: {rule['help']}: {node['html'][:150]}" for rule in found for node in rule["nodes"]]
