@@ -66,8 +66,10 @@ OFFICIAL_PARAMETERS = {
 def read_clicks(path: Path) -> pd.DataFrame:
     """Read a file of the official format: sessionid, itemid, timestamp, in order within each session.
 
-    Raises InputError where a column is missing.
+    Raises InputError where the file or a column is missing.
     """
+    if not path.is_file():
+        raise InputError(f"{path} is no file: give one of tab-separated clicks with {', '.join(COLUMNS)}.")
     frame = pd.read_csv(path, sep="\t")
     missing = [column for column in COLUMNS if column not in frame]
     if missing:

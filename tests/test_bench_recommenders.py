@@ -68,6 +68,8 @@ def test_a_missing_column_is_named(tmp_path):
     (tmp_path / "t.tsv").write_text("SessionId\tItemId\n1\t2\n")
     with pytest.raises(InputError, match="no column Time"):
         recommenders.read_clicks(tmp_path / "t.tsv")
+    with pytest.raises(InputError, match="is no file"):
+        recommenders.read_clicks(tmp_path)
 
 
 def test_every_model_prints_a_line_twice_the_same(files):
