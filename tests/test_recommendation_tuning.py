@@ -5,6 +5,7 @@ import pytest
 
 from smartrocket.blending import Blend
 from smartrocket.gru4rec import GRU4Rec, Settings
+from smartrocket.profiles import load_profile
 from smartrocket.ranking import evaluate, next_clicks
 from smartrocket.recommendation_tuning import (
     baseline_trial,
@@ -17,8 +18,9 @@ from smartrocket.recommendation_tuning import (
     stan_objective,
     train_finalists,
     weigh_blends,
+    widen_space,
 )
-from smartrocket.studies import best_trial, open_study, run_trials
+from smartrocket.studies import best_trial, open_study, run_trials, suggest
 from visits import Fixed, make_sessions, walk
 
 BASE = Settings(units=8, epochs=2, batch_clicks=64, negatives=24, learning_rate=0.1, embedding_dropout=0.1)
@@ -52,6 +54,25 @@ def test_finalists_are_the_first_network_and_the_best_trials(trials):
     assert list(finalists)[1:] == [f"trial {trial.number + 1}" for trial in others]
     assert list(list_finalists([], BASE, 3, epochs=7)) == ["first network"]
     assert len(list_finalists(trials, BASE, 1, epochs=7)) == 1
+
+
+@pytest.mark.parametrize("profile", ["ci", "own_shop", "retailrocket", "sample"])
+def test_the_first_trial_has_the_first_networks_settings_whatever_the_space(tmp_path, profile):
+    profile = load_profile(profile)
+    base = Settings(**profile.gru4rec_baseline.network.model_dump(exclude_none=True))
+    given = {name: entry.model_dump(exclude_none=True) for name, entry in profile.gru4rec_tuning.search_space.items()}
+    for settings in (base, replace(base, units=600, learning_rate=0.3, embedding_dropout=0.33, batch_clicks=333)):
+        space = widen_space(given, settings)
+        study = open_study(tmp_path / str(settings.units), "s", "maximize", 1)
+        first = baseline_trial(settings, space)
+        trials = run_trials(study, lambda trial, space=space: len(suggest(trial, space)), 1, first=[first])
+        assert trials[0].params == pytest.approx(first)
+
+
+def test_a_space_that_holds_the_settings_stays_as_it_is():
+    assert widen_space(SPACE, BASE) == SPACE
+    steps = {"embedding_dropout": {"low": 0.0, "high": 0.5, "step": 0.05}}
+    assert widen_space(steps, BASE) == steps
 
 
 def test_finalists_are_trained_in_full_and_judged(trials, tmp_path):

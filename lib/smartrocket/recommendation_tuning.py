@@ -220,6 +220,26 @@ def describe_shortcuts(trained: int, sessions: int, judged: int, clicks: int) ->
     return f"Every trial {training} and {judging}."
 
 
+def widen_space(space: Mapping[str, Mapping[str, Any]], settings: Settings) -> dict[str, dict[str, Any]]:
+    """Return the search space, widened where it must be to hold the values of some settings.
+
+    A trial with values from outside of its space is not one that Optuna would make. Where a value lies between two
+    steps, the steps are left out.
+    """
+    wide = {}
+    for name, entry in space.items():
+        value, entry = getattr(settings, name), dict(entry)
+        if "choices" in entry:
+            entry["choices"] = [*entry["choices"], *([value] if value not in entry["choices"] else [])]
+        else:
+            entry |= {"low": min(entry["low"], value), "high": max(entry["high"], value)}
+            steps = (value - entry["low"]) / entry.get("step", 1)
+            if "step" in entry and abs(steps - round(steps)) > 1e-8:
+                del entry["step"]
+        wide[name] = entry
+    return wide
+
+
 def baseline_trial(settings: Settings, space: Mapping[str, Any]) -> dict[str, Any]:
     """Return the baseline's values of the searched parameters: the first trial of every search."""
     values = asdict(settings)
