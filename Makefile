@@ -64,7 +64,9 @@ $(BUILD)/notebooks/05_forecast_tuning.ipynb: $(BUILD)/notebooks/04_forecast_ligh
 $(BUILD)/notebooks/06_gru4rec_baseline.ipynb: $(BUILD)/notebooks/03_features.ipynb
 $(BUILD)/notebooks/07_gru4rec_tuning.ipynb: $(BUILD)/notebooks/06_gru4rec_baseline.ipynb
 
-test: $(READY) ## check style and run every test (the browser tests need Debian's chromium)
+test: $(READY) $(if $(READY),.venv/spark) ## check style and run every test (they need Debian's chromium and openjdk-17-jre-headless)
+	@"$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version > /dev/null 2>&1 || \
+	  { echo "error: the tests of the engine Spark need Java: apt install openjdk-17-jre-headless" >&2; exit 2; }
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/ruff" format --check .
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
@@ -136,4 +138,10 @@ help: ## list these commands
 	@command -v quarto > /dev/null || \
 	  timeout 300 .venv/bin/python -m pip install -qq --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
 	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
+	@touch $@
+
+# The optional engine, which only its tests need here: 434 MB to fetch, half a minute to install.
+.venv/spark: .venv/ready requirements-spark.lock
+	@echo "adding Spark to .venv for its tests (once)"
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements-spark.lock
 	@touch $@
