@@ -1,8 +1,8 @@
 """How the data stages grow: seconds and peak memory of each on generated shops of several sizes.
 
 Generates a shop for each size (1 is RetailRocket's), runs every stage of the library in a process of its own, several
-times, and writes one JSON line a stage to build/bench/scaling-<size>.jsonl, the medians of its runs. The report's page
-on scale reads these files. A size that was measured before keeps its file until it is measured again.
+times, and writes one JSON line a stage to build/bench/scaling-<size>.jsonl (with --memory-limit to
+memory-<size>-<limit>.jsonl), the medians of its runs. The report's page on scale reads these files. A size that was measured before keeps its file until it is measured again.
 """
 
 import argparse
@@ -74,8 +74,8 @@ def main(words: list[str] | None = None) -> None:
             for line in measure_size(Path(folder), scale, runs, options.memory_limit):
                 lines.append(json.dumps(line))
                 print(lines[-1], flush=True)
-        limit = f"-{options.memory_limit}" if options.memory_limit else ""
-        write_text(options.output / f"scaling-{scale:g}{limit}.jsonl", "\n".join(lines) + "\n")
+        name = f"memory-{scale:g}-{options.memory_limit}" if options.memory_limit else f"scaling-{scale:g}"
+        write_text(options.output / f"{name}.jsonl", "\n".join(lines) + "\n")
 
 
 if __name__ == "__main__":
