@@ -8,7 +8,7 @@ export SHOP
 endif
 HOST ?= 127.0.0.1
 PORT ?= 8000
-SCALE ?= 1
+SCALE ?=
 TRIES ?= 500
 SEED ?= 1
 BUILD := build/$(PROFILE)
@@ -71,12 +71,21 @@ test: $(READY) $(if $(READY),.venv/spark) ## check style and run every test (the
 	@"$(BIN)/ruff" format --check .
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-bench: $(READY) ## measure against plain pandas, on a shop of RetailRocket's size (minutes; SCALE=0.1 for a tenth)
+# TRAIN and TEST measure the recommenders alone, and SCALE how the data stages grow with one more size of shop.
+bench: $(READY) ## measure stages, forecasts and site, on shops of RetailRocket's size (half an hour; SCALE=10: that size only)
 ifdef TRAIN
 	@$(PYTHON) bench/recommenders.py --train "$(TRAIN)" --test "$(TEST)" $(if $(OFFICIAL),--official "$(OFFICIAL)") \
 		--output build/bench/recommenders.jsonl
+else ifneq ($(SCALE),)
+	@$(PYTHON) bench/scaling.py $(SCALE)
 else
-	@$(PYTHON) bench/data.py --scale $(SCALE) --output build/bench/data.jsonl
+	@$(PYTHON) bench/data.py --scale 1 --output build/bench/data.jsonl
+	@$(PYTHON) bench/scaling.py 0.1 1
+	@$(PYTHON) bench/scaling.py 1 --runs 1 --memory-limit 1GB
+	@$(PYTHON) bench/forecasts.py
+	@$(MAKE) --no-print-directory report
+	@$(PYTHON) bench/site.py --profile $(PROFILE)
+	@$(MAKE) --no-print-directory report
 endif
 
 fuzz: $(READY) ## try hundreds of mutations of raw files and profiles (half an hour; TRIES=500, SEED=1)

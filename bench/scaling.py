@@ -1,8 +1,9 @@
 """How the data stages grow: seconds and peak memory of each on generated shops of several sizes.
 
 Generates a shop for each size (1 is RetailRocket's), runs every stage of the library in a process of its own, several
-times, and writes one JSON line a stage to build/bench/scaling-<size>.jsonl (with --memory-limit to
-memory-<size>-<limit>.jsonl), the medians of its runs. The report's page on scale reads these files. A size that was measured before keeps its file until it is measured again.
+times, and writes one JSON line a stage, the medians of its runs, to build/bench/scaling-<size>.jsonl; with
+--memory-limit to memory-<size>-<limit>.jsonl. The report's page on scale reads these files. A size that was measured
+before keeps its file until it is measured again. What a run generates is removed in the end.
 """
 
 import argparse
