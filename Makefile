@@ -8,7 +8,7 @@ export SHOP
 endif
 HOST ?= 127.0.0.1
 PORT ?= 8000
-SCALE ?= 1
+SCALE ?=
 TRIES ?= 500
 SEED ?= 1
 BUILD := build/$(PROFILE)
@@ -64,17 +64,28 @@ $(BUILD)/notebooks/05_forecast_tuning.ipynb: $(BUILD)/notebooks/04_forecast_ligh
 $(BUILD)/notebooks/06_gru4rec_baseline.ipynb: $(BUILD)/notebooks/03_features.ipynb
 $(BUILD)/notebooks/07_gru4rec_tuning.ipynb: $(BUILD)/notebooks/06_gru4rec_baseline.ipynb
 
-test: $(READY) ## check style and run every test (the browser tests need Debian's chromium)
+test: $(READY) $(if $(READY),.venv/spark) ## check style and run every test (they need Debian's chromium and openjdk-17-jre-headless)
+	@"$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version > /dev/null 2>&1 || \
+	  { echo "error: the tests of the engine Spark need Java: apt install openjdk-17-jre-headless" >&2; exit 2; }
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/ruff" format --check .
 	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
-bench: $(READY) ## measure against plain pandas, on a shop of RetailRocket's size (minutes; SCALE=0.1 for a tenth)
+# TRAIN and TEST measure the recommenders alone, and SCALE how the data stages grow with one more size of shop.
+bench: $(READY) ## measure stages, forecasts and site, on shops of RetailRocket's size (half an hour; SCALE=10: that size only)
 ifdef TRAIN
 	@$(PYTHON) bench/recommenders.py --train "$(TRAIN)" --test "$(TEST)" $(if $(OFFICIAL),--official "$(OFFICIAL)") \
 		--output build/bench/recommenders.jsonl
+else ifneq ($(SCALE),)
+	@$(PYTHON) bench/scaling.py $(SCALE)
 else
-	@$(PYTHON) bench/data.py --scale $(SCALE) --output build/bench/data.jsonl
+	@$(PYTHON) bench/data.py --scale 1 --output build/bench/data.jsonl
+	@$(PYTHON) bench/scaling.py 0.1 1
+	@$(PYTHON) bench/scaling.py 1 --runs 1 --memory-limit 1GB
+	@$(PYTHON) bench/forecasts.py
+	@$(MAKE) --no-print-directory report
+	@$(PYTHON) bench/site.py --profile $(PROFILE)
+	@$(MAKE) --no-print-directory report
 endif
 
 fuzz: $(READY) ## try hundreds of mutations of raw files and profiles (half an hour; TRIES=500, SEED=1)
@@ -136,4 +147,10 @@ help: ## list these commands
 	@command -v quarto > /dev/null || \
 	  timeout 300 .venv/bin/python -m pip install -qq --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
 	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
+	@touch $@
+
+# The optional engine, which only its tests need here: 434 MB to fetch, half a minute to install.
+.venv/spark: .venv/ready requirements-spark.lock
+	@echo "adding Spark to .venv for its tests (once)"
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements-spark.lock
 	@touch $@

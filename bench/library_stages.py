@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pandas as pd
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 import stages
 from smartrocket import cleaning, cooccurrence, panel, sequences, sessions
-from smartrocket.engine import connect, write_batches, write_parquet
+from smartrocket.engine import connect, keep, write_batches, write_parquet
 from smartrocket.files import write_parquet_frame
 from smartrocket.ingestion import ingest
 from smartrocket.workspace import Workspace
@@ -29,7 +29,7 @@ def clean_tables(build: Path, parameters: dict) -> None:
     raw_events = connection.read_parquet(workspace.existing("interim/raw_events.parquet"))
     judged = cleaning.judge_events(raw_events, given["window_start"], given["window_end"])
     judged = cleaning.judge_bots(judged, given["bot_events_per_day"])
-    judged = connection.create_table("judged_events", judged, temp=True)
+    judged = keep(judged)
     events_ledger = cleaning.make_ledger(judged, "events")
     cleaning.require_events(events_ledger)
     write_parquet(cleaning.keep_events(judged), workspace.path("interim/events.parquet"))
@@ -37,7 +37,7 @@ def clean_tables(build: Path, parameters: dict) -> None:
     roles = {name: given[f"{name}_property"] for name in ("category", "price", "availability")}
     raw_properties = connection.read_parquet(workspace.existing("interim/raw_properties.parquet"))
     used = raw_properties.filter(raw_properties.property.isin(list(roles.values())))
-    judged_properties = connection.create_table("judged_properties", cleaning.judge_properties(used, roles), temp=True)
+    judged_properties = keep(cleaning.judge_properties(used, roles))
     properties = cleaning.count_properties(raw_properties)
     write_parquet_frame(workspace.path("interim/property_counts.parquet"), properties)
     unused = int(properties.rows.sum()) - int(judged_properties.count().execute())
@@ -100,9 +100,9 @@ def relate_items(build: Path, parameters: dict) -> None:
     write_parquet(related, workspace.path("processed/related_items.parquet"))
 
 
-def open_engine(given: dict) -> Backend:
+def open_engine(given: dict) -> BaseBackend:
     """Open the engine with a notebook's parameters."""
-    return connect(given["memory_limit"], given["threads"])
+    return connect(given["memory_limit"], given["threads"], given["engine"])
 
 
 STAGES = {

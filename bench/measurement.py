@@ -1,6 +1,7 @@
 """What a command takes: its seconds, its processor seconds and its largest memory, in a process of its own."""
 
 import os
+import platform
 import subprocess
 import sys
 import tempfile
@@ -47,3 +48,14 @@ def measure(script: Path, *words: str) -> Measurement:
             raise SystemExit(f"error: {script.name} {' '.join(words)} failed (exit {process.returncode}).")
         output.seek(0)
         return Measurement(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read())
+
+
+def describe_machine() -> dict[str, str | int | float]:
+    """Return what the figures depend on: the processor's kind, the cores, the gigabytes of memory, Python's version."""
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "processor": platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gigabytes": round(memory, 1),
+        "python": platform.python_version(),
+    }

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 from shops import FIRST_DAY, MARKUP, random_events
 from smartrocket import dashboard, model_export, rendering
@@ -45,7 +45,7 @@ HOSTILE = f"LightGBM{MARKUP}"
 class Shop:
     """A shop's tables, as the notebooks have them."""
 
-    connection: Backend
+    connection: BaseBackend
     events: pd.DataFrame
     catalogue: Catalogue
 

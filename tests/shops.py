@@ -6,7 +6,7 @@ from pathlib import Path
 import ibis
 import numpy as np
 import pandas as pd
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 from smartrocket import cleaning, panel
 from smartrocket.engine import connect, write_batches, write_parquet
@@ -78,7 +78,7 @@ def random_properties(seed: int, rows: int, days: int, items: int = 8) -> pd.Dat
     )
 
 
-def load(connection: Backend, frame: pd.DataFrame, schema: dict[str, str] | None = None) -> ibis.Table:
+def load(connection: BaseBackend, frame: pd.DataFrame, schema: dict[str, str] | None = None) -> ibis.Table:
     """Put a frame into the engine as a table of its own."""
     name = ibis.util.gen_name("test")
     return connection.create_table(name, frame, schema=ibis.schema(schema) if schema else None, temp=True)

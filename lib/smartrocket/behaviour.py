@@ -13,7 +13,7 @@ import ibis
 import numpy as np
 import pandas as pd
 from ibis import _
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 from smartrocket.cleaning import (
     EARLIEST,
@@ -26,7 +26,7 @@ from smartrocket.cleaning import (
     parse_number,
     require_events,
 )
-from smartrocket.engine import keeping_order, read_whole
+from smartrocket.engine import keep, keeping_order, read_whole, strip, to_timestamp
 from smartrocket.errors import InputError
 from smartrocket.sessions import ORDER, number_sessions
 from smartrocket.wording import cut
@@ -94,46 +94,42 @@ def count_types() -> dict[str, ibis.Deferred]:
 
 def read_log(
     workspace: Workspace,
-    connection: Backend,
+    connection: BaseBackend,
     time_zone: str = "UTC",
     session_gap_minutes: int = 30,
     price_property: str = "790",
 ) -> Log:
     """Prepare the tables of a `Log` in the engine, from what `ingest` left in the workspace.
 
-    `time_zone` is a name such as "America/New_York". A connection holds one log: reading another replaces it.
-    Raises InputError for an unknown time zone, and where no event of a known type is left.
+    `time_zone` is a name such as "America/New_York". Raises InputError for an unknown time
+    zone, and where no event of a known type is left.
     """
     if time_zone not in available_timezones():
         raise InputError(f"time_zone {time_zone!r} is unknown: give a name such as UTC or America/New_York.")
-
-    def keep(name: str, expression: ibis.Table) -> ibis.Table:
-        return connection.create_table(f"behaviour_{name}", expression, temp=True, overwrite=True)
 
     def read(name: str) -> ibis.Table:
         return connection.read_parquet(workspace.existing(f"interim/{name}.parquet"))
 
     raw_events = read("raw_events")
     raw_properties = read("raw_properties")
-    events = keep("events", link_events(raw_events, time_zone, session_gap_minutes))
+    events = keep(link_events(raw_events, time_zone, session_gap_minutes))
     span = events.aggregate(first=_.clock.min(), last=_.clock.max()).execute().iloc[0]
     if pd.isna(span["first"]):
         require_events(make_ledger(judge_rows(raw_events), "events"))
     visitor_days = keep(
-        "visitor_days",
-        events.group_by(["visitorid", day(events).name("day")]).aggregate(events=_.count(), **count_types()),
+        events.group_by(["visitorid", day(events).name("day")]).aggregate(events=_.count(), **count_types())
     )
-    catalogue = keep("catalogue", list_catalogue(raw_properties, price_property))
+    catalogue = keep(list_catalogue(raw_properties, price_property))
     return Log(
         raw_events=raw_events,
         raw_properties=raw_properties,
         raw_categories=read("raw_categories"),
         events=events,
-        sessions=keep("sessions", gather_sessions(events)),
-        visitors=keep("visitors", gather_visitors(visitor_days)),
+        sessions=keep(gather_sessions(events)),
+        visitors=keep(gather_visitors(visitor_days)),
         visitor_days=visitor_days,
-        visitor_items=keep("visitor_items", gather_visitor_items(events)),
-        items=keep("items", gather_items(events, catalogue)),
+        visitor_items=keep(gather_visitor_items(events)),
+        items=keep(gather_items(events, catalogue)),
         catalogue=catalogue,
         first=span["first"],
         last=span["last"],
@@ -152,7 +148,7 @@ def link_events(raw_events: ibis.Table, time_zone: str, session_gap_minutes: int
     judged = judge_rows(raw_events)
     usable = judged.filter(judged.reason.isnull())
     distinct = usable.select("timestamp", "visitorid", "event", "itemid", "transactionid").distinct()
-    timed = distinct.mutate(timestamp=distinct.timestamp.as_timestamp("ms"))
+    timed = distinct.mutate(timestamp=to_timestamp(distinct.timestamp))
     numbered = number_sessions(timed, session_gap_minutes).drop("session_start")
     past = ibis.window(group_by="visitorid", order_by=ORDER)
     inside = numbered.session_number == numbered.session_number.lag().over(past)
@@ -372,7 +368,7 @@ def count_event_types(log: Log, most: int = 20) -> pd.DataFrame:
     unknown ones are one row.
     """
     counted = log.raw_events.group_by("event").aggregate(rows=_.count())
-    counted = counted.mutate(known=_.event.strip().lower().isin(EVENT_TYPES).fill_null(False))
+    counted = counted.mutate(known=strip(_.event).lower().isin(EVENT_TYPES).fill_null(False))
     order = [ibis.asc(~counted.known), ibis.desc(counted.rows), counted.event]
     counted = counted.mutate(rank=ibis.row_number().over(order_by=order))
     shown = counted.filter(_.known | (_.rank < most)).execute().sort_values(["rows", "event"], ascending=[False, True])

@@ -3,7 +3,7 @@
 import ibis
 import pandas as pd
 
-from smartrocket.engine import read_whole
+from smartrocket.engine import read_whole, strip, to_timestamp
 from smartrocket.errors import InputError
 from smartrocket.wording import plural
 
@@ -26,7 +26,7 @@ DEEPEST_LEVEL = 100
 
 def parse_timestamps(table: ibis.Table) -> ibis.Table:
     """Turn `timestamp` from milliseconds since 1970 into a naive UTC TIMESTAMP."""
-    return table.mutate(timestamp=table.timestamp.as_timestamp("ms"))
+    return table.mutate(timestamp=to_timestamp(table.timestamp))
 
 
 def judge_events(raw: ibis.Table, window_start: str | None, window_end: str | None) -> ibis.Table:
@@ -48,7 +48,9 @@ def judge_rows(raw: ibis.Table, window_start: str | None = None, window_end: str
 
     A repeated row has none. Looks once through the log, for the stretch of time in which it lies.
     """
-    judged = raw.mutate(event=raw.event.strip().lower())
+    # Most names are written as they should be, and need no look at their letters.
+    name = raw.event.isin(EVENT_TYPES).ifelse(raw.event, strip(raw.event).lower())
+    judged = raw.mutate(event=name)
     outside = ibis.literal(False)
     if window_start is not None:
         outside = outside | (judged.timestamp < milliseconds(window_start))
@@ -235,7 +237,7 @@ def make_history(judged: ibis.Table, role: str, value: ibis.Value, name: str) ->
     of_item = ibis.window(group_by="itemid", order_by="timestamp")
     rows = rows.mutate(before=rows.value.lag().over(of_item))
     changes = rows.filter(rows.before.isnull() | (rows.before != rows.value))
-    changes = changes.mutate(valid_from=changes.timestamp.as_timestamp("ms"))
+    changes = changes.mutate(valid_from=to_timestamp(changes.timestamp))
     changes = changes.mutate(valid_to=changes.valid_from.lead().over(of_item))
     history = changes.select("itemid", changes.value.name(name), "valid_from", "valid_to")
     return history.order_by(["itemid", "valid_from"])

@@ -6,7 +6,7 @@ import ibis.expr.datatypes as kinds
 import pandas as pd
 import pandera.errors
 import pandera.ibis as pandera
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
 from smartrocket.cleaning import EVENT_TYPES
 from smartrocket.errors import InputError
@@ -82,7 +82,7 @@ CLEAN = {
 
 
 def check_tables(
-    contracts: dict[str, pandera.DataFrameSchema], workspace: Workspace, connection: Backend
+    contracts: dict[str, pandera.DataFrameSchema], workspace: Workspace, connection: BaseBackend
 ) -> pd.DataFrame:
     """Check tables against their contracts, in the engine.
 

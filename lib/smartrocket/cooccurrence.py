@@ -22,8 +22,7 @@ def relate_items(
     visits = session_events.group_by("sessionid", "itemid").agg(moment=session_events.timestamp.max())
     visits = visits.mutate(items=visits.count().over(ibis.window(group_by="sessionid")))
     visits = visits.filter(visits["items"] <= MOST_ITEMS).drop("items")
-    everything = ibis.window()
-    age = visits.moment.max().over(everything).epoch_seconds() - visits.moment.epoch_seconds()
+    age = visits.moment.max().as_scalar().epoch_seconds() - visits.moment.epoch_seconds()
     fading = ibis.literal(0.5).pow(age / (half_life_days * 86_400))
     visits = visits.mutate(recency=ibis.greatest((PARTS * fading).round().cast("int64"), 1))
     items = visits.group_by("itemid").agg(visits=visits.count(), recent=visits.recency.sum())
@@ -42,7 +41,7 @@ def relate_items(
         "sessions",
         cosine=(pairs.sessions / (pairs.visits * pairs.related_visits).sqrt()).cast("float32"),
         lift=(pairs.sessions * all_sessions / (pairs.visits * pairs.related_visits)).cast("float32"),
-        weight=(pairs.recency / (pairs.recent * pairs.related_recent).sqrt()).cast("float32"),
+        weight=(pairs.recency / (pairs.recent.cast("float64") * pairs.related_recent).sqrt()).cast("float32"),
     )
     nearest = ibis.window(group_by="itemid", order_by=[ibis.desc("weight"), ibis.desc("sessions"), "relateditemid"])
     ranked = pairs.mutate(rank=ibis.row_number().over(nearest).cast("int32"))

@@ -1,4 +1,8 @@
-"""The embedded engine of the data stages: Ibis expressions on DuckDB."""
+"""The engine of the data stages: Ibis expressions on DuckDB, which is built in, or on Spark.
+
+The stages are written once, as Ibis expressions. What truly differs between engines stands here: opening one, reading
+CSV, the order of rows, writing Parquet.
+"""
 
 import os
 from collections.abc import Iterator
@@ -9,33 +13,74 @@ from pathlib import Path
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
+from smartrocket import spark
 from smartrocket.files import ROOT, replacing
 
+# A raw file's line may hold a whole description.
+LONGEST_LINE = 4 * 1024 * 1024
 
-def connect(memory_limit: str = "2GB", threads: int = 2) -> Backend:
-    """Open an in-memory DuckDB behind Ibis.
 
-    `memory_limit` (as DuckDB writes it, such as "2GB") bounds what it holds; beyond that it spills to a
-    folder under `build/`. Times are UTC.
+def connect(memory_limit: str = "2GB", threads: int = 2, engine: str = "duckdb") -> BaseBackend:
+    """Open an engine behind Ibis: an in-memory "duckdb", or "spark" (see `smartrocket.spark`).
+
+    `memory_limit` (such as "2GB") bounds what it holds; beyond that it spills to a folder under `build/`. Times are
+    UTC. Raises InputError where the engine is not installed.
     """
-    # DuckDB makes this folder when it first spills and removes it in the end; one a process, or they would clash.
-    # It does not make the folder above.
-    spill = ROOT / "build" / f".spill-{os.getpid()}"
+    spill = spill_folder()
+    # DuckDB makes its folder when it first spills and removes it in the end. It does not make the folder above.
     spill.parent.mkdir(exist_ok=True)
+    if engine == "spark":
+        return spark.connect(memory_limit, threads, spill)
     connection = ibis.duckdb.connect(threads=threads, memory_limit=memory_limit, temp_directory=spill)
     # Every query orders what it writes, so the engine is free to work out of order, in less memory.
     connection.raw_sql("SET preserve_insertion_order = false")
     return connection
 
 
+def spill_folder() -> Path:
+    """Return the folder for what does not fit into memory: one a process, or they would clash."""
+    return ROOT / "build" / f".spill-{os.getpid()}"
+
+
 @contextmanager
-def keeping_order(connection: Backend) -> Iterator[None]:
+def keeping_order(connection: BaseBackend) -> Iterator[None]:
     """Have the engine keep rows in the order of their file for a while, at some cost of memory."""
+    if connection.name != "duckdb":
+        # Spark keeps the order of what it only reads and writes.
+        yield
+        return
     connection.raw_sql("SET preserve_insertion_order = true")
     yield
     connection.raw_sql("SET preserve_insertion_order = false")
+
+
+def keep(expression: ibis.Table) -> ibis.Table:
+    """Have the engine work a table out now and keep it while it is in use, for what is asked several times."""
+    if expression.get_backend().name == "pyspark":
+        return spark.keep(expression, spill_folder())
+    return expression.cache()
+
+
+def read_csv(connection: BaseBackend, paths: list[Path], columns: list[str], compressed: bool = False) -> ibis.Table:
+    """Open CSV files with one and the same header as a table of text, without loading them.
+
+    `columns` are the names to give to the files' columns; `compressed` files are gzip's. An empty field is missing.
+    """
+    if connection.name == "pyspark":
+        return spark.read_csv(connection, paths, columns, compressed)
+    return connection.read_csv(
+        paths,
+        header=True,
+        auto_detect=False,
+        delim=",",
+        quote='"',
+        escape='"',
+        columns=dict.fromkeys(columns, "VARCHAR"),
+        max_line_size=LONGEST_LINE,
+        compression="gzip" if compressed else "none",
+    )
 
 
 def read_whole(text: ibis.expr.types.StringColumn) -> ibis.expr.types.IntegerColumn:
@@ -45,9 +90,28 @@ def read_whole(text: ibis.expr.types.StringColumn) -> ibis.expr.types.IntegerCol
     """
     # A bare cast would move into DuckDB's CSV reader, which then refuses the whole file for one odd value.
     number = text.nullif("").try_cast("int64")
-    # The cast rounds. Most numbers are written just as the engine writes them, and need no look at their letters.
-    whole = (number.cast("string") == text) | text.re_search(r"^\s*[+-]?[0-9]+(\.0*)?\s*$")
-    return whole.ifelse(number, ibis.null("int64"))
+    # Most numbers are written just as the engine writes them, and need no look at their letters. Engines differ in
+    # what they make of others.
+    digits = text.re_extract(r"^\s*([+-]?[0-9]+)(\.0*)?\s*$", 1).nullif("")
+    return (number.cast("string") == text).ifelse(number, digits.try_cast("int64"))
+
+
+@ibis.udf.scalar.builtin(signature=(("int64",), "timestamp"))
+def timestamp_millis(milliseconds):
+    """Turn milliseconds since 1970 into a time, in Spark."""
+
+
+def to_timestamp(milliseconds: ibis.expr.types.IntegerColumn) -> ibis.expr.types.TimestampColumn:
+    """Turn milliseconds since 1970 into a naive UTC TIMESTAMP."""
+    if milliseconds.get_backend().name == "pyspark":
+        return timestamp_millis(milliseconds)
+    return milliseconds.as_timestamp("ms")
+
+
+def strip(text: ibis.expr.types.StringColumn) -> ibis.expr.types.StringColumn:
+    """Take the blanks off both ends of a text."""
+    # Ibis' own strip takes the letter v off as well, in Spark, which knows no vertical tab.
+    return text.re_replace(r"^\s+|\s+$", "")
 
 
 # Rows of a group in a Parquet file: enough to compress well, few enough to skip.
@@ -92,6 +156,10 @@ def write_parquet(expression: ibis.Table, path: Path) -> int:
 
     Sort the expression first: the order on disk is the order of the expression.
     """
+    connection = expression.get_backend()
+    if connection.name == "pyspark":
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return write_batches(spark.read_batches(expression, path.parent), path)
     with replacing(path) as temporary:
         expression.to_parquet(temporary, compression="zstd")
-    return expression.get_backend().read_parquet(path).count().execute()
+    return connection.read_parquet(path).count().execute()

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from smartrocket.errors import InputError
 from smartrocket.files import write_text
 from smartrocket.studies import best_trial, fingerprint, frame_fingerprint, open_study, run_trials, suggest
+from smartrocket.training_sample import DATASET, draw_rows, plan_shares
 from smartrocket.workspace import Workspace
 
 SHORTEST_TRAINING = 14
@@ -44,12 +45,14 @@ METRICS = {"poisson_deviance": "poisson", "squared_error": "l2"}
 class Panel:
     """Item-days in the order of item and date: itemid, date, sales, age_days, target and `features`.
 
-    An item has a row from the day on which it entered the panel to the last complete day.
+    An item has a row from the day on which it entered the panel to the last complete day. A training learns from no
+    more than `train_rows` of them where that is given, a weighted sample (see `smartrocket.training_sample`).
     """
 
     frame: pd.DataFrame
     features: list[str]
     horizon: int
+    train_rows: int | None = None
 
     @property
     def last_date(self) -> pd.Timestamp:
@@ -91,7 +94,7 @@ class Training:
     curve: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def load_panel(workspace: Workspace) -> Panel:
+def load_panel(workspace: Workspace, train_rows: int | None = None) -> Panel:
     """Read the panel that notebook 03 wrote, all numbers as 32-bit floats.
 
     The file holds days in order, and within a day the items. It is read column by column straight into the order of
@@ -112,7 +115,7 @@ def load_panel(workspace: Workspace) -> Panel:
     frame = pd.DataFrame(values.T, columns=names, copy=False)
     frame.insert(0, "itemid", keys["itemid"].to_numpy()[order])
     frame.insert(1, "date", keys["date"].to_numpy("datetime64[ns]")[order])
-    return Panel(frame, facts["features"], horizon)
+    return Panel(frame, facts["features"], horizon, train_rows)
 
 
 def plan_split(
@@ -220,18 +223,26 @@ def make_dataset(
     stride: int = 1,
     reference: lgb.Dataset | None = None,
 ) -> lgb.Dataset | None:
-    """Return the rows between two origins for LightGBM, None where they hold no sale to learn from."""
-    rows = choose_rows(panel, first, last, stride)
+    """Return the rows between two origins for LightGBM, None where they hold no sale to learn from.
+
+    Rows to learn from are sampled down to the panel's `train_rows`; rows to check on, which have their training rows
+    as `reference`, are not.
+    """
+    rows = np.flatnonzero(choose_rows(panel, first, last, stride))
     target = panel.frame["target"].to_numpy()[rows]
     if not np.nansum(target):
         return None
+    weights = None
+    if reference is None and panel.train_rows is not None and len(rows) > panel.train_rows:
+        sold = int(np.count_nonzero(target > 0))
+        shares = plan_shares(sold, len(rows) - sold, panel.train_rows)
+        places, weights = draw_rows(target, shares, np.random.default_rng(0))
+        rows, target = rows[places], target[places]
     # Column by column: of the whole panel no second copy would fit beside the first.
     values = np.empty((len(panel.features), len(target)), dtype=np.float32)
     for place, name in enumerate(panel.features):
         values[place] = panel.frame[name].to_numpy()[rows]
-    # Bins are counted once for all settings of a search, so none may be left out for one of them.
-    parameters = {"feature_pre_filter": False, "verbosity": -1}
-    return lgb.Dataset(values.T, target, reference=reference, feature_name=panel.features, params=parameters)
+    return lgb.Dataset(values.T, target, reference, weights, feature_name=panel.features, params=DATASET)
 
 
 def settings(parameters: Mapping[str, Any], seed: int, threads: int) -> dict[str, Any]:
@@ -303,7 +314,8 @@ def train(
 def _deviance(losses: np.ndarray, rows: lgb.Dataset) -> np.ndarray:
     """Turn LightGBM's Poisson loss into the deviance: they differ by what no forecast can change."""
     target = rows.get_label().astype(float)
-    constant = np.mean(np.where(target > 0, target * np.log(np.where(target > 0, target, 1)), 0) - target)
+    least = np.where(target > 0, target * np.log(np.where(target > 0, target, 1)), 0) - target
+    constant = np.average(least, weights=rows.get_weight())
     return 2 * (losses + constant)
 
 
@@ -422,7 +434,7 @@ def open_search(workspace: Workspace, panel: Panel, search: Search) -> optuna.St
     decided = {name: value for name, value in vars(search).items() if name != "threads"}
     return open_study(
         workspace.models / "forecast_study.journal",
-        f"forecast-{fingerprint(data=frame_fingerprint(data), **decided)}",
+        f"forecast-{fingerprint(data=frame_fingerprint(data), train_rows=panel.train_rows, **decided)}",
         "minimize",
         search.seed,
         optuna.pruners.MedianPruner(n_startup_trials=5),

@@ -222,16 +222,20 @@ class GRU4Rec:
             loss = bpr_max(target_scores, negative_scores, weight, left_out, settings.bpr_regularisation, settings.elu)
         loss.backward()
 
+        gradients = {"items": (items.grad, rows), "bias": (bias.grad, rows)}
+        if not settings.tied:
+            gradients["inputs"] = (source.grad, input_rows)
+        for name, weight in gates.items():
+            gradients[name], weight.grad = (weight.grad, None), None
+            weight.requires_grad_(False)
         with torch.no_grad():
-            table.update(items.grad, rate, settings.momentum, rows)
-            parameters["bias"].update(bias.grad, rate, settings.momentum, rows)
-            if not settings.tied:
-                parameters["inputs"].update(source.grad, rate, settings.momentum, input_rows)
-            for name, weight in gates.items():
-                gradient, weight.grad = weight.grad, None
-                weight.requires_grad_(False)
-                parameters[name].update(gradient, rate, settings.momentum)
+            self._update(gradients, rate)
         return float(loss.detach())
+
+    def _update(self, gradients: dict[str, tuple[Tensor, Tensor | None]], rate: float) -> None:
+        """Take one step: parameter -> its gradient and the rows that it is of (None: all)."""
+        for name, (gradient, rows) in gradients.items():
+            self.parameters[name].update(gradient, rate, self.settings.momentum, rows)
 
     def _read(self, embedded: Tensor) -> Tensor:
         """Return the state after each click, (sessions, clicks, units), from a state of zeros."""

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import duckdb
 import ibis
-from ibis.backends.duckdb import Backend
+import pyarrow.parquet as pq
+from ibis.backends import BaseBackend
 
-from smartrocket.engine import keeping_order, read_whole, write_parquet
+from smartrocket.engine import LONGEST_LINE, keeping_order, read_csv, read_whole, strip, write_parquet
 from smartrocket.errors import InputError
 from smartrocket.files import replacing
 from smartrocket.rawfiles import (
@@ -23,12 +24,9 @@ from smartrocket.rawfiles import (
 )
 from smartrocket.workspace import Workspace
 
-# Property values are long hashed texts; a line may hold a whole description.
-LONGEST_LINE = 4 * 1024 * 1024
-
 
 def read_table(
-    connection: Backend, paths: list[Path], schema: dict[str, str], columns: dict[str, str] | None = None
+    connection: BaseBackend, paths: list[Path], schema: dict[str, str], columns: dict[str, str] | None = None
 ) -> ibis.Table:
     """Open CSV files with one and the same header as a table with the columns of `schema`, without loading them.
 
@@ -38,17 +36,7 @@ def read_table(
     """
     header, names = find_columns(paths[0], schema, columns or {})
     unique = [f"{name}_{place}" if name not in names.values() else name for place, name in enumerate(header)]
-    table = connection.read_csv(
-        paths,
-        header=True,
-        auto_detect=False,
-        delim=",",
-        quote='"',
-        escape='"',
-        columns=dict.fromkeys(unique, "VARCHAR"),
-        max_line_size=LONGEST_LINE,
-        compression="gzip" if is_compressed(paths[0]) else "none",
-    )
+    table = read_csv(connection, paths, unique, compressed=is_compressed(paths[0]))
     return table.select(
         **{
             name: read_column(table[given], kind) if given in header else ibis.null(kind)
@@ -102,7 +90,7 @@ def explain(message: str) -> str:
     return "it cannot be read as comma-separated text"
 
 
-def ingest(raw: dict, workspace: Workspace, connection: Backend) -> dict[str, int]:
+def ingest(raw: dict, workspace: Workspace, connection: BaseBackend) -> dict[str, int]:
     """Copy a shop's raw files to Parquet, row by row as they are.
 
     Writes interim/raw_events.parquet (timestamp in ms, visitorid, event, itemid, transactionid),
@@ -118,27 +106,26 @@ def ingest(raw: dict, workspace: Workspace, connection: Backend) -> dict[str, in
     alike = [list(paths) for _, paths in groupby(headers, headers.get)]
     parts = [read_table(connection, paths, PROPERTIES) for paths in alike]
     tree = files.category_tree_path()
-    properties = ibis.union(*parts) if len(parts) > 1 else parts[0] if parts else empty(PROPERTIES)
-    categories = read_table(connection, [tree], CATEGORIES) if tree else empty(CATEGORIES)
+    tables = {
+        "events": (events, EVENTS),
+        "properties": (ibis.union(*parts) if len(parts) > 1 else parts[0] if parts else None, PROPERTIES),
+        "categories": (read_table(connection, [tree], CATEGORIES) if tree else None, CATEGORIES),
+    }
     rows = {}
     # The profile counts rows that are older than the row before them, so the order of the file is part of the data.
     with keeping_order(connection):
-        for name, table, given in (
-            ("events", events, True),
-            ("properties", properties, bool(parts)),
-            ("categories", categories, tree is not None),
-        ):
+        for name, (table, schema) in tables.items():
             path = workspace.path(f"interim/raw_{name}.parquet")
-            rows[name] = store(table, path) if given else store_empty(connection, table, path)
+            rows[name] = store_empty(schema, path) if table is None else store(table, path)
     if tree:
         check_parents(connection, tree)
     return rows
 
 
-def check_parents(connection: Backend, tree: Path) -> None:
+def check_parents(connection: BaseBackend, tree: Path) -> None:
     """Raise InputError for a parent that is no number: taken for missing, it would make its category a root."""
     written = read_table(connection, [tree], dict.fromkeys(CATEGORIES, "string"))
-    parent = written.parentid.strip()
+    parent = strip(written.parentid)
     odd = written.filter(parent.length() > 0, read_whole(parent).isnull()).limit(1).to_pandas()
     for row in odd.itertuples():
         raise InputError(
@@ -147,13 +134,8 @@ def check_parents(connection: Backend, tree: Path) -> None:
         )
 
 
-def empty(schema: dict[str, str]) -> ibis.Table:
-    """Return a table without rows, in the engine, with the given columns."""
-    return ibis.memtable([], schema=ibis.schema(schema))
-
-
-def store_empty(connection: Backend, table: ibis.Table, path: Path) -> int:
+def store_empty(schema: dict[str, str], path: Path) -> int:
     """Write a table without rows to Parquet; returns 0."""
     with replacing(path) as temporary:
-        connection.to_parquet(table, temporary)
+        pq.write_table(ibis.schema(schema).to_pyarrow().empty_table(), temporary)
     return 0

@@ -2,7 +2,7 @@
 
 import ibis
 import pandas as pd
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 from IPython.display import HTML
 
 from smartrocket import figures
@@ -103,7 +103,7 @@ def read_properties(
     properties: pd.DataFrame,
     rows: dict[str, int],
     events: ibis.Table,
-    connection: Backend,
+    connection: BaseBackend,
     workspace: Workspace,
 ) -> Finding:
     """Say what the property snapshots became, and for which share of the events they hold."""

@@ -13,7 +13,9 @@ from datetime import date, timedelta
 import ibis
 import numpy as np
 import pyarrow as pa
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
+
+from smartrocket.engine import keep
 
 SOURCES = {"sales": "transaction", "addtocarts": "addtocart", "views": "view"}
 LAGS = [1, 7, 14, 28]
@@ -390,7 +392,7 @@ def build_panel(
     days: tuple[date, date],
     horizon_days: int,
     entry_events: list[str],
-    connection: Backend,
+    connection: BaseBackend,
 ) -> pa.RecordBatchReader:
     """Build the panel of all items, to be read once: keys, the day's counts, targets, features; by date and item.
 
@@ -402,8 +404,8 @@ def build_panel(
     are no features; `days_to_end` counts the whole days of the log that follow.
     """
     lived = events.filter(events.timestamp.date() <= days[1])
-    daily = connection.create_table("daily", count_daily(lived), temp=True, overwrite=True)
-    items = connection.create_table("daily_items", list_items(daily, entry_events), temp=True, overwrite=True)
+    daily = keep(count_daily(lived))
+    items = keep(list_items(daily, entry_events))
     panel_items = items.filter(items.entry.notnull())
     histories = {
         "category": read_diary(find_changes(catalogue.item_categories, "categoryid", items)),

@@ -3,9 +3,11 @@
 import html
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 
+from smartrocket import benchmarks
 from smartrocket.chapters import write_chapters
 from smartrocket.costs import write_costs, write_growth
 from smartrocket.diagrams import draw_way
@@ -78,6 +80,18 @@ def raw_html(text: str) -> str:
 def with_table(text: str, html_table: str) -> str:
     """Put a table, or any HTML, below a text; nothing where it is empty."""
     return f"{text}\n\n{raw_html(html_table)}" if html_table else f"{text}\n"
+
+
+def write_benchmarks(folder: Path) -> dict[str, str]:
+    """Return the parts about what `make bench` left in its folder: growth, memory, and other programs."""
+    scaling, compared = benchmarks.read_scaling(folder), benchmarks.tabulate_comparisons(folder)
+    growth = benchmarks.draw_scaling(scaling)
+    drawing = raw_html(figure_html(growth, "benchmarks_growth")) + "\n" if growth.figure else ""
+    return {
+        "benchmarks_growth": drawing + with_table(growth.reading, benchmarks.show_scaling(scaling)),
+        "benchmarks_memory": benchmarks.read_bound(folder).reading + "\n",
+        "benchmarks_compared": with_table(benchmarks.read_comparisons(compared), benchmarks.show_comparisons(compared)),
+    }
 
 
 def write_way(run: Run, shop: dict) -> str:

@@ -160,6 +160,7 @@ class Shared(Strict):
 
     seed: Annotated[int, Field(ge=0)]
     threads: Count
+    engine: Literal["duckdb", "spark"]
     memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB)$")]
     time_zone: Annotated[str, AfterValidator(known_time_zone)]
     session_gap_minutes: Count
@@ -203,6 +204,7 @@ class ForecastBaseline(Strict):
     check_start: date | None
     breaks: list[date] | None
     train_stride_days: Count
+    train_rows: Count | None
     average_days: Count
     min_test_units: Count
     resamples: Count
@@ -220,6 +222,7 @@ class ForecastTuning(Strict):
     folds: Count
     fold_days: Count
     train_stride_days: Count
+    train_rows: Count | None
     final_stride_days: Count
     trees: Count
     patience: Count
@@ -277,13 +280,22 @@ class Profile(Strict):
 
 # The shared parameters that each notebook takes beside its own.
 NOTEBOOKS = {
-    "01_eda": ["time_zone", "session_gap_minutes", "price_property", "smallest_group", "memory_limit", "threads"],
-    "02_cleaning": ["price_property", "smallest_group", "memory_limit", "threads"],
+    "01_eda": [
+        "time_zone",
+        "session_gap_minutes",
+        "price_property",
+        "smallest_group",
+        "engine",
+        "memory_limit",
+        "threads",
+    ],
+    "02_cleaning": ["price_property", "smallest_group", "engine", "memory_limit", "threads"],
     "03_features": [
         "time_zone",
         "session_gap_minutes",
         "horizon_days",
         "smallest_group",
+        "engine",
         "memory_limit",
         "threads",
     ],

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from ibis import _
 
+from smartrocket.engine import keep, to_timestamp
 from smartrocket.generator import ShopDesign, retailrocket_design
 from smartrocket.sessions import ORDER, number_sessions
 from smartrocket.workspace import Workspace
@@ -301,7 +302,7 @@ def measure_sessions(events: ibis.Table) -> dict[tuple[str, str], float]:
         before=numbered.event.lag().over(inside),
         same=numbered.itemid == numbered.itemid.lag().over(inside),
     )
-    steps = events.get_backend().create_table("published_steps", steps, temp=True, overwrite=True)
+    steps = keep(steps)
     sessions = steps.group_by("visitorid", "session_number").aggregate(
         events=_.count(),
         seconds=_.timestamp.max().delta(_.timestamp.min(), unit="millisecond") / 1000,
@@ -351,7 +352,7 @@ def measure_items(
     latest = item_categories.filter(_.valid_to.isnull()).select("itemid", "categoryid")
     items = items.left_join(described, "itemid").drop("itemid_right")
     items = items.left_join(latest, "itemid").drop("itemid_right")
-    items = raw_events.get_backend().create_table("published_items", items, temp=True, overwrite=True)
+    items = keep(items)
     told = items.aggregate(
         items=_.count(),
         sold=(_.bought > 0).sum(),
@@ -471,7 +472,7 @@ def compare(found: dict[tuple[str, str], float], design: ShopDesign | None) -> p
 
 def measure_rhythm(raw_events: ibis.Table) -> dict[str, np.ndarray]:
     """Count the rows of a log by "hour" (3 x 24) and by "weekday" (3 x 7, from Monday), in UTC; rows as KINDS."""
-    time = raw_events.timestamp.as_timestamp("ms")
+    time = to_timestamp(raw_events.timestamp)
     counted = raw_events.group_by(event=raw_events.event, hour=time.hour(), weekday=time.day_of_week.index())
     frame = counted.aggregate(rows=_.count()).execute()
     rhythm = {}

@@ -16,7 +16,7 @@ from smartrocket.errors import InputError
 from smartrocket.files import replacing, write_if_changed, write_json, write_text
 from smartrocket.findings import escape_markdown
 from smartrocket.history import remember, summarise, write_changes
-from smartrocket.partials import raw_html, write_banner, write_parts
+from smartrocket.partials import raw_html, write_banner, write_benchmarks, write_parts
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.provenance import make_tables, write_provenance
 from smartrocket.rendering import DOWNLOADS, render
@@ -77,6 +77,7 @@ def write_sources(profile: str, root: Path) -> None:
     current, before = remember(workspace.path("history"), summarise(run, manifests), manifests[0].get("commit"))
     parts = write_parts(run, shop, manifests, sizes, growth) | read_figures(workspace)
     parts |= write_provenance(run.facts, shop, manifests) | write_changes(run, current, before)
+    parts |= write_benchmarks(root / "build" / "bench")
     for missing in sorted(find_parts(pages) - set(parts)):
         if not missing.startswith("figure_"):
             raise InputError(f"a page includes _parts/{missing}.qmd, which publishing does not write: mend the name.")

@@ -6,8 +6,9 @@ arXiv 2307.14956), described in words in the method chapter.
 
 import ibis
 import pandas as pd
-from ibis.backends.duckdb import Backend
+from ibis.backends import BaseBackend
 
+from smartrocket.engine import keep
 from smartrocket.sessions import ORDER, number_sessions
 
 COLUMNS = ["sessionid", "itemid", "timestamp"]
@@ -15,7 +16,7 @@ COLUMNS = ["sessionid", "itemid", "timestamp"]
 
 def collect_sequences(
     events: ibis.Table,
-    connection: Backend,
+    connection: BaseBackend,
     gap_minutes: int = 60,
     min_session_length: int = 2,
     min_item_support: int = 5,
@@ -41,12 +42,14 @@ def collect_sequences(
     numbered = clicks.select(
         sessionid=ibis.dense_rank().over(by_start).cast("int64"), itemid=clicks.itemid, timestamp=clicks.timestamp
     )
-    return numbered.order_by(["sessionid", "timestamp", "itemid"]).to_pandas()
+    frame = numbered.order_by(["sessionid", "timestamp", "itemid"]).to_pandas()
+    # DuckDB tells times to the microsecond, Spark to the nanosecond.
+    return frame.astype({"timestamp": "datetime64[us]"})
 
 
 def prepare_sequences(
     events: ibis.Table,
-    connection: Backend,
+    connection: BaseBackend,
     gap_minutes: int = 60,
     min_session_length: int = 2,
     min_item_support: int = 5,
@@ -63,19 +66,19 @@ def prepare_sequences(
 
 
 def drop_rare_and_short(
-    clicks: ibis.Table, session: list[str], connection: Backend, min_session_length: int, min_item_support: int
+    clicks: ibis.Table, session: list[str], connection: BaseBackend, min_session_length: int, min_item_support: int
 ) -> ibis.Table:
     """Drop clicks on rare items, then short sessions, again and again until neither is left.
 
     `clicks` has itemid and the columns of `session`, which tell sessions apart; the result has the same columns.
     """
-    clicks = connection.create_table("clicks", clicks, temp=True, overwrite=True)
+    clicks = keep(clicks)
     rows, before = int(clicks.count().execute()), -1
     while rows != before:
         common = clicks.group_by("itemid").having(clicks.count() >= min_item_support).agg()
         kept = clicks.semi_join(common, "itemid")
         long = kept.group_by(session).having(kept.count() >= min_session_length).agg()
-        clicks = connection.create_table("clicks", kept.semi_join(long, session), temp=True, overwrite=True)
+        clicks = keep(kept.semi_join(long, session))
         rows, before = int(clicks.count().execute()), rows
     return clicks
 

@@ -1,0 +1,83 @@
+"""How the data stages grow: seconds and peak memory of each on generated shops of several sizes.
+
+Generates a shop for each size (1 is RetailRocket's), runs every stage of the library in a process of its own, several
+times, and writes one JSON line a stage, the medians of its runs, to build/bench/scaling-<size>.jsonl; with
+--memory-limit to memory-<size>-<limit>.jsonl. The report's page on scale reads these files. A size that was measured
+before keeps its file until it is measured again. What a run generates is removed in the end.
+"""
+
+import argparse
+import json
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from measurement import describe_machine, measure
+from smartrocket.files import ROOT, write_text
+from stages import TABLES
+
+# Only the standard library is imported here: a process starts with the peak memory of the one that started it.
+BENCH = Path(__file__).parent
+SMALLEST = 0.0001
+# A shop this much larger than RetailRocket's is measured once: its runs take long and differ little.
+LARGE = 3
+FIGURES = ("seconds", "process_seconds", "cpu_seconds", "peak_megabytes")
+
+
+def measure_size(folder: Path, scale: float, runs: int, memory_limit: str | None) -> Iterator[dict]:
+    """Measure the generator and every stage on a shop of a size, in an empty folder below build/; one line each.
+
+    A stage runs `runs` times, and its figures are the medians. `memory_limit` replaces that of the profile.
+    """
+    limit = ["--memory-limit", memory_limit] if memory_limit else []
+    made = measure(BENCH / "shop.py", str(folder), "--scale", str(scale), *limit)
+    parameters = json.loads((folder / "parameters.json").read_text(encoding="utf-8"))
+    about = {"benchmark": "scaling", "scale": scale, "memory_limit": parameters["01_eda"]["memory_limit"]}
+    about |= {"threads": parameters["01_eda"]["threads"], **describe_machine()}
+    raw = folder / "notebooks" / "raw"
+    size = sum(path.stat().st_size for path in raw.iterdir())
+    yield {**about, "stage": "generator", "runs": 1, "megabytes": round(size / 1e6, 1), **made.describe()}
+    for stage, tables in TABLES.items():
+        lines = [run_stage(folder, stage) for _ in range(runs)]
+        figures = {name: round(statistics.median(line[name] for line in lines), 2) for name in FIGURES}
+        written = sum((folder / "smartrocket" / f"{table}.parquet").stat().st_size for table in tables)
+        rows = lines[0]["rows"]
+        yield {**about, "stage": stage, "runs": runs, **figures, "rows": rows, "megabytes": round(written / 1e6, 1)}
+
+
+def run_stage(folder: Path, stage: str) -> dict:
+    """Run a stage once; returns its figures and the rows of its tables."""
+    run = measure(BENCH / "library_stages.py", stage, str(folder))
+    took = run.describe()
+    # What the stage says itself leaves out the start of Python and its imports.
+    took["process_seconds"] = took.pop("seconds")
+    return {**json.loads(run.output), **took}
+
+
+def main(words: list[str] | None = None) -> None:
+    """Measure the sizes that the command line names; prints the lines as they come."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sizes", type=float, nargs="+", help="sizes of the shops, 1 = RetailRocket's")
+    parser.add_argument("--runs", type=int, default=3, help="runs of each stage (one for shops of more than 3)")
+    parser.add_argument("--memory-limit", help="what the engine may hold, such as 1GB, instead of the profile's")
+    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench", help="folder that takes the files")
+    options = parser.parse_args(words)
+    if min(options.sizes) < SMALLEST:
+        parser.error(f"{min(options.sizes):g} is too small: a shop needs {SMALLEST:g} of RetailRocket's size")
+    place = ROOT / "build" / "bench"
+    place.mkdir(parents=True, exist_ok=True)
+    for scale in options.sizes:
+        lines = []
+        with tempfile.TemporaryDirectory(prefix="scaling-", dir=place) as folder:
+            runs = 1 if scale > LARGE else options.runs
+            for line in measure_size(Path(folder), scale, runs, options.memory_limit):
+                lines.append(json.dumps(line))
+                print(lines[-1], flush=True)
+        name = f"memory-{scale:g}-{options.memory_limit}" if options.memory_limit else f"scaling-{scale:g}"
+        write_text(options.output / f"{name}.jsonl", "\n".join(lines) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,122 @@
+"""The data stages on Spark make the tables that they make on DuckDB."""
+
+import importlib.util
+import sys
+
+import pyarrow.parquet as pq
+import pytest
+
+import comparison
+import library_stages
+import stages
+from shops import write_shop
+from smartrocket import spark
+from smartrocket.engine import connect
+from smartrocket.errors import InputError
+from smartrocket.generator import generate
+from smartrocket.ingestion import ingest
+from smartrocket.profiles import load_profile, resolve
+from smartrocket.workspace import Workspace
+
+pytestmark = pytest.mark.spark
+
+ENGINES = ("duckdb", "spark")
+# A log that is not in order: numbers as pandas writes them, blanks, capitals, quotes, empty fields, a repeated row.
+ODD_EVENTS = """1430622100000.0,7,view,5,
+1430622100001,7, View ,5,
+1430622100002,7,"ADDTOCART",5.0,
+1430622100003,7,transaction,5,12.0
+1430622100004,seven,view,5,
+1430622100005,7,view,,
+1430622100006,7,"view
+",5,
+1430622100007,7,wish,5,
+,7,view,5,
+12,7,view,5,
+1430622100003,7,transaction,5,12.0
+"""
+ODD_PROPERTIES = """1431226800000,5,790,n12.500
+1431226800000,5,790,n13.500
+1431226800000,5,categoryid,none
+1431226800000,5,available,2
+1431226800000,5,790,-4
+1431226800000,5,888,"two, with ""quotes"" and
+a second line"
+"""
+# A small Spark: it starts without the second compiler of Java, which pays for long runs only.
+SMALL = """spark.master local[2]
+spark.driver.memory 1g
+spark.driver.host localhost
+spark.driver.bindAddress 127.0.0.1
+spark.driver.extraJavaOptions -XX:TieredStopAtLevel=1 -XX:+UseSerialGC
+spark.sql.shuffle.partitions 2
+spark.sql.codegen.wholeStage false
+spark.ui.enabled false
+"""
+
+
+@pytest.fixture(scope="module")
+def small_spark(tmp_path_factory):
+    """Have Spark read its settings from a file, as on a cluster. Fails in one line where Java is missing."""
+    if importlib.util.find_spec("pyspark") is None:
+        pytest.fail("PySpark is missing: pip install -r requirements-spark.lock", pytrace=False)
+    if spark.find_java() is None:
+        pytest.fail("Java is missing: apt install openjdk-17-jre-headless", pytrace=False)
+    folder = tmp_path_factory.mktemp("spark")
+    (folder / "spark-defaults.conf").write_text(SMALL + f"spark.local.dir {folder}\n", encoding="utf-8")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SPARK_CONF_DIR", str(folder))
+        yield connect(engine="spark")
+
+
+@pytest.fixture(scope="module")
+def folder(small_spark, tmp_path_factory):
+    """A run's folder in which both engines have made all tables of the ci shop, with odd rows in its files."""
+    folder = tmp_path_factory.mktemp("parity")
+    profile = load_profile("ci")
+    raw = folder / "raw"
+    generate(profile.shop.generate, raw)
+    for name, rows in {"events.csv": ODD_EVENTS, "item_properties_part2.csv": ODD_PROPERTIES}.items():
+        with (raw / name).open("a", encoding="utf-8") as file:
+            file.write(rows)
+    parameters = resolve(profile, "ci", "the test shop")
+    parameters["01_eda"]["raw"]["folder"] = str(raw)
+    for engine in ENGINES:
+        for notebook in stages.NOTEBOOKS:
+            parameters[notebook]["engine"] = engine
+        for stage in stages.TABLES:
+            stages.run(library_stages.STAGES[stage], folder / engine, parameters)
+    return folder
+
+
+@pytest.mark.parametrize("stage", stages.TABLES)
+def test_both_engines_make_the_same_tables(folder, stage):
+    assert comparison.compare_stage(folder, stage, ENGINES) is None
+    for table in stages.TABLES[stage]:
+        schemas = [pq.read_schema(stages.find_table(folder / engine, table)) for engine in ENGINES]
+        columns = [[(field.name, field.type) for field in schema] for schema in schemas]
+        assert columns[0] == columns[1], table
+        assert pq.read_metadata(stages.find_table(folder / "spark", table)).num_rows > 0, table
+
+
+def test_a_line_that_cannot_be_read_is_named_with_its_file(small_spark, tmp_path):
+    raw = write_shop(tmp_path / "shop", "timestamp,visitorid,event,itemid,transactionid\n1,2,view,3,\n1,2,view\n")
+    with pytest.raises(InputError, match=r"/events\.csv: a line with the fields \[1,2,view.*cannot be read"):
+        ingest(raw, Workspace(tmp_path / "build"), small_spark)
+
+
+def test_what_is_missing_is_said_with_the_remedy(monkeypatch, tmp_path):
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path))
+    with pytest.raises(InputError, match=r"needs Java 17.*engine: duckdb"):
+        spark.connect("1GB", 1, tmp_path)
+    monkeypatch.setitem(sys.modules, "pyspark.sql", None)
+    with pytest.raises(InputError, match=r"needs the package pyspark"):
+        spark.connect("1GB", 1, tmp_path)
+
+
+def test_on_this_machine_spark_takes_the_profile_s_threads_and_memory(monkeypatch, tmp_path):
+    monkeypatch.delenv("SPARK_CONF_DIR", raising=False)
+    settings = spark.list_settings("1.5GB", 3, tmp_path)
+    assert (settings["spark.master"], settings["spark.driver.memory"]) == ("local[3]", "1500m")
+    monkeypatch.setenv("SPARK_CONF_DIR", str(tmp_path))
+    assert "spark.master" not in spark.list_settings("1.5GB", 3, tmp_path)
