@@ -35,7 +35,7 @@ def list_boxes(run: Run, shop: dict) -> list[list[tuple[str, str]]]:
         ],
         [
             ("LightGBM", "forecasts units,\nbeside simple rules"),
-            ("GRU4Rec", "ranks the next item,\nbeside simple rules"),
+            ("GRU4Rec", "ranks next items,\nbeside simple rules"),
         ],
         [("chapters", "this site"), ("dashboard", "for the shop")],
     ]
