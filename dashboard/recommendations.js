@@ -357,9 +357,10 @@ smartrocket.start(async function (log, place) {
   );
   if (canExplore) {
     chosen = read(address.read());
-    // Something to look at first: a real session with a few clicks to follow.
-    const first = explorer.sessions.findIndex((clicks) => clicks.length >= 4);
-    if (!session().length && first >= 0 && !location.hash) chosen = read({ example: first + 1, seen: 2 });
+    // Something to look at first: a real session, with a few clicks to follow where there is one.
+    const longest = Math.max(0, ...explorer.sessions.map((clicks) => clicks.length));
+    const first = explorer.sessions.findIndex((clicks) => clicks.length >= Math.min(longest, 4));
+    if (!session().length && first >= 0 && !location.hash) chosen = read({ example: first + 1, seen: Math.min(2, longest - 1) });
     address.onTravel((state) => {
       chosen = read(state);
       showExplorer();

@@ -72,8 +72,8 @@ def test_a_calm_shop_does_not_drift_and_a_changed_one_does(shop):
 
 def test_features_that_are_the_shops_or_only_grow_are_left_out(shop):
     names = {series.name for series in drift_series.list_features(load_panel(shop))}
-    assert "views_sum_7" in names
-    assert not names & {"weekday", "shop_sales_sum_7", "age_days", "views_total", "sales_days_since"}
+    assert {"views_sum_7", "price_to_mean_30"} <= names
+    assert not names & {"weekday", "shop_sales_sum_7", "age_days", "views_total", "sales_days_since", "views_mean_7"}
 
 
 def test_a_category_counts_once_in_its_features(shop):

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smartrocket.privacy import SharedRuns, blank_small, is_small, merge_bins
+from smartrocket.forecast_errors import explain
+from smartrocket.privacy import SharedRuns, blank_small, disguise, is_small, merge_bins
 from smartrocket.ranking import next_clicks
 from smartrocket.recommendation_report import choose_examples
 from visits import make_sessions, walk
@@ -79,6 +80,27 @@ def test_examples_are_shared_and_the_longer_ones_come_first():
     assert (clicks.position[drawn] >= 2).all()
     assert len(set(clicks.session[drawn])) == len(drawn)
     assert not len(choose_examples(clicks, 5, 1, np.zeros(len(clicks), dtype=bool)))
+
+
+def test_few_buyers_are_not_described():
+    day = pd.Timestamp("2024-01-10")
+    days = pd.DataFrame(
+        {"date": [day, day + pd.Timedelta(days=1)], "views": [1, 1], "sales": [1, 5], "age_days": [40, 41]}
+    )
+    offered = pd.DataFrame(columns=["itemid", "available", "valid_from", "valid_to"])
+
+    def tell(visitors, least):
+        orders = pd.DataFrame({"visitorid": visitors})
+        return " ".join(explain(days, day, len(visitors), 0.1, orders, offered, day + pd.Timedelta(days=7), least))
+
+    assert "a single visitor bought all 5 units" in tell([1] * 5, 1)
+    assert "it had fewer than 5 visitors as buyers" in tell([1] * 5, 5)
+    assert "visitor" not in tell([1] * 6 + [2, 3, 4, 5], 5)
+
+
+def test_stand_ins_are_letters_in_order():
+    assert disguise([7, 3, 7, 9]) == {7: "A", 3: "B", 9: "C"}
+    assert list(disguise(range(28)).values())[-3:] == ["Z", "AA", "AB"]
 
 
 def test_with_a_group_of_one_everything_is_shown():

@@ -4,6 +4,7 @@ A test counts cases as if they knew nothing of each other. Events of one visit d
 a visit one value is taken, of an item one a week, and of the features that a category shares one for each category.
 """
 
+import re
 from collections.abc import Sequence
 
 import ibis
@@ -29,6 +30,9 @@ SHARED_FEATURES = ("category_", "parent_")
 GROWING = ("age_days", "_total", "_days_since")
 """How the names of features end that grow with the log, whatever the visitors do."""
 
+
+REPEATED = re.compile(r"(sales|addtocarts|views)_mean_\d+")
+"""The names of features that are others divided by a constant, once their windows are full."""
 
 FULL_WINDOWS = 30
 """From this age on, in days, an item's features look back on days that are all in the panel."""
@@ -141,8 +145,8 @@ def take(group: str, name: str, kind: str, frame: pd.DataFrame, column: str) -> 
 def list_features(panel: Panel) -> list[Series]:
     """Return the series of the panel's features at the end of each week, one value an item.
 
-    Left out are features that are the same for the whole shop on a day (the traffic has them), and those that grow with
-    the log whatever happens.
+    Left out are features that are the same for the whole shop on a day (the traffic has them), those that grow with the
+    log whatever happens, and means of windows whose sums are watched.
     """
     if panel.frame.empty:
         return []
@@ -153,7 +157,7 @@ def list_features(panel: Panel) -> list[Series]:
     listed = []
     for name in panel.features:
         values = pd.DataFrame({"week": week, "value": rows[name].to_numpy(dtype=float)})
-        if name.endswith(GROWING) or values.groupby("week")["value"].nunique().max() < 2:
+        if name.endswith(GROWING) or REPEATED.fullmatch(name) or values.groupby("week")["value"].nunique().max() < 2:
             continue
         if name.startswith(SHARED_FEATURES):
             values = values.drop_duplicates()
