@@ -35,6 +35,22 @@ def test_sessions_by_hand(connection):
     assert own.session_start.tolist() == [own.timestamp.iloc[0], own.timestamp.iloc[0], own.timestamp.iloc[2]]
 
 
+def test_a_session_ends_with_the_first_millisecond_too_many_in_any_order_of_rows(connection):
+    minute = 1 / 60_000
+    rows = [
+        (30 + minute, 1, "view", 3),
+        (60 + minute, 1, "view", 4),
+        (0, 1, "view", 2),
+        (60 + 2 * minute, 2, "view", 5),
+    ]
+    numbered = number_sessions(load(connection, make_events(rows)[list(TYPES)], TYPES))
+    assert numbered.columns == (*TYPES, "session_number", "session_start")
+    found = numbered.order_by("itemid").to_pandas()
+    # From 0 to 30 minutes and a millisecond is too long; from there to the next, 30 minutes just are not.
+    assert found.session_number.tolist() == [0, 1, 1, 0]
+    assert (found.session_start == found.timestamp).tolist() == [True, True, False, True]
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_sessions_equal_a_plain_implementation(connection, seed):
     events = random_events(seed, rows=1500, days=3)
