@@ -184,12 +184,18 @@ smartrocket.start(async function (log, place) {
           }],
           layout: {
             hovermode: "closest", xaxis: { range: [range[0] - room, range[1] + room], tickformat: value.metrics[chosen.metric].is_share ? ",.0%" : "" },
-            yaxis: { type: "category", autorange: "reversed", rangemode: "normal", showgrid: true },
+            yaxis: {
+              type: "category", autorange: "reversed", rangemode: "normal", showgrid: true,
+              tickmode: "array", tickvals: ranked.map((score) => score.model), ticktext: ranked.map((score) => shorten(score.model)),
+            },
           },
         };
       },
     });
   }
+
+  // On a small screen a long name would leave no room for the scores; the table has it whole.
+  const shorten = (name) => (window.innerWidth < 640 && name.length > 20 ? `${name.slice(0, 8)}…${name.slice(-10)}` : name);
 
   const rivalOf = () => {
     const best = value.scores.length && scored("item", "poisson_deviance").find((score) => !isOurs(score.model) && score.model !== chosen.model);

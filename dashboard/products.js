@@ -382,7 +382,7 @@ smartrocket.start(async function (log, place) {
     const hasPrice = prices.some((price) => price !== null);
     historyPanel.show({
       empty: own.rows ? null : "Nothing happened with this product in the chosen days.",
-      summary: `${format.plural(own.kinds[view], "view")}, ${format.number(own.kinds[cart])} times into a cart, ${format.plural(own.kinds[sold], "unit")} sold.`,
+      summary: `${format.plural(own.kinds[view], "view")}, ${format.plural(own.kinds[cart], "time")} into a cart, ${format.plural(own.kinds[sold], "unit")} sold.`,
       rows: dates.map((date, day) => ({ date, views: views[day], carts: carts[day], units: units[day], price: prices[day] ?? NaN })),
       draw() {
         const shown = colours();

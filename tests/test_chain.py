@@ -239,7 +239,7 @@ def query_events(build, since: str, until: str, kinds: list[str]) -> dict:
         )
         SELECT count(*) FILTER (event = 'view') AS views, count(*) FILTER (event = 'addtocart') AS carts,
             count(*) FILTER (event = 'transaction') AS units, count(DISTINCT visitorid) AS visitors,
-            count(DISTINCT itemid) AS items, count(DISTINCT transactionid) AS orders,
+            count(DISTINCT chosen.itemid) AS items, count(DISTINCT transactionid) AS orders,
             coalesce(sum(price) FILTER (event = 'transaction'), 0) AS revenue
         FROM chosen ASOF LEFT JOIN prices ON chosen.itemid = prices.itemid AND chosen.timestamp >= prices.since
     """
@@ -252,7 +252,7 @@ def test_the_dashboard_says_what_the_tables_say(report):
     days = duckdb.sql(
         f"SELECT min(timestamp)::DATE + 20, max(timestamp)::DATE - 5 FROM '{build}/interim/events.parquet'"
     )
-    since, until = (str(day) for day in days.fetchone())
+    since, until = (str(day) for day in days.fetchall()[0])
     explored = read_json(build / "models/explorer/sessions.json")
     sessions = [clicks[:-1] for clicks in explored["sessions"][: len(explored["expected"])]]
     with start_chromium() as browser:
