@@ -39,6 +39,14 @@ def connect(memory_limit: str = "2GB", threads: int = 2, engine: str = "duckdb")
     return connection
 
 
+def open_reader(connection: BaseBackend, memory_limit: str = "2GB", threads: int = 2) -> BaseBackend:
+    """Open the engine that figures and checks ask, which only read finished tables: always DuckDB.
+
+    That is `connection` itself where it is one, so that both share its memory.
+    """
+    return connection if connection.name == "duckdb" else connect(memory_limit, threads)
+
+
 def spill_folder() -> Path:
     """Return the folder for what does not fit into memory: one a process, or they would clash."""
     return ROOT / "build" / f".spill-{os.getpid()}"

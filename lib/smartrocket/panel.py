@@ -1,6 +1,6 @@
 """The item x day panel: what is known of an item at the end of a day, and what it sold in the days after.
 
-DuckDB counts events by item and day. The features then come from one walk through the calendar: each day is lived
+The engine counts events by item and day. The features then come from one walk through the calendar: each day is lived
 through and written down before the next one is opened, so that a feature cannot know the future. Names say source,
 statistic and window in days: `views_sum_7` = views over the seven days that end with day t.
 """
