@@ -1,3 +1,4 @@
+import html
 import re
 import xml.etree.ElementTree as ElementTree
 
@@ -9,6 +10,7 @@ from hypothesis import strategies as st
 
 from smartrocket import figures, findings
 from smartrocket.findings import Finding, escape_markdown, figure_html, show
+from smartrocket.rendering import LEFTOVERS
 from smartrocket.tables import cell, table
 from smartrocket.wording import duration, joined, number, percent, plural
 from smartrocket.workspace import Workspace
@@ -169,3 +171,11 @@ def test_wording():
 )
 def test_durations_are_said_in_their_unit(seconds, said):
     assert duration(seconds) == said
+
+
+def test_what_looks_like_an_instruction_of_the_renderer_is_only_text():
+    text = "{{< var x >}} @fig-a [? ?var:x a@b.example"
+    for shown in (cell(text, None), escape_markdown(text)):
+        assert not LEFTOVERS.search(html.unescape(shown))
+        assert html.unescape(shown).replace("\N{WORD JOINER}", "") == text
+    assert escape_markdown("two\n\nparagraphs\0") == "two paragraphs "

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 
 from smartrocket.figures import svg
 from smartrocket.files import write_text
+from smartrocket.wording import shield
 from smartrocket.workspace import Workspace
 
 
@@ -28,7 +29,7 @@ class Finding:
 
 def escape_markdown(text: object) -> str:
     """Make a text from the data harmless inside Markdown and HTML: it is shown, never interpreted."""
-    text = re.sub(r"[\x00-\x1f\x7f]+", " ", str(text))
+    text = shield(re.sub(r"[\x00-\x1f\x7f]+", " ", str(text)))
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$@^&-])", lambda match: f"&#{ord(match[1])};", text)
 
 

@@ -7,6 +7,8 @@ import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
+from smartrocket.wording import shield
+
 
 def cell(value: object, form: str | None) -> str:
     """Format one value; what is missing is a dash."""
@@ -20,7 +22,7 @@ def cell(value: object, form: str | None) -> str:
         return typeset(f"{value:,}")
     if isinstance(value, Real):
         return typeset(f"{value:,.3g}" if abs(value) < 1000 else f"{value:,.0f}")
-    return html.escape(str(value))
+    return html.escape(shield(str(value)))
 
 
 def typeset(number: str) -> str:

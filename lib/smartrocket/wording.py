@@ -1,7 +1,11 @@
 """Numbers and lists as a reader likes them."""
 
+import re
 from collections.abc import Sequence
 from datetime import date
+
+# What a renderer would take for an instruction, and the check of the site for one that was not understood.
+INSTRUCTION = re.compile(r"\{(?=\{)|@(?=(?:fig|tbl|sec|eq)-)|\[(?=\?)|\?(?=(?:var|meta|include):)")
 
 
 def number(value: float, digits: int = 0) -> str:
@@ -28,6 +32,11 @@ def points(share: float, digits: int = 1) -> str:
 def plural(count: int, noun: str, many: str | None = None) -> str:
     """Count a noun: (1, "session") -> "1 session", (3, "category", "categories") -> "3 categories"."""
     return f"{count:,} {noun if count == 1 else many or noun + 's'}"
+
+
+def shield(text: str) -> str:
+    """Break up with an invisible sign what stands in a text of the shop's and looks like a renderer's instruction."""
+    return INSTRUCTION.sub(lambda sign: f"{sign[0]}\N{WORD JOINER}", text)
 
 
 def cut(text: str, longest: int = 60) -> str:
