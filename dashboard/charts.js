@@ -80,6 +80,9 @@
     if (isDrawing) setTimeout(drawNext);
   }
 
+  // What is out of sight waits until the page has nothing else to do: whoever prints it, or jumps down, sees all of it.
+  const whenIdle = window.requestIdleCallback || ((task) => setTimeout(task, 300));
+
   // Resolved when all charts that wait to be drawn are.
   smartrocket.drawn = () => new Promise(queue);
 
@@ -127,7 +130,12 @@
       plot.setAttribute("aria-label", `${title}. ${summary.textContent}`);
       element.classList.toggle("is-empty", Boolean(told.empty));
       numbers.show(told.rows || []);
+      plan();
+    }
+
+    function plan() {
       if (isVisible) queue(draw);
+      else whenIdle(() => draw());
     }
 
     function draw() {
@@ -152,10 +160,10 @@
       draw,
       redraw() {
         isStale = true;
-        if (isVisible) queue(draw);
+        plan();
       },
     };
-    // What is below the window is drawn when it comes near.
+    // What comes near the window is drawn at once.
     new IntersectionObserver(([entry]) => {
       isVisible = entry.isIntersecting;
       if (isVisible) draw();
