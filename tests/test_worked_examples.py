@@ -63,6 +63,10 @@ def test_an_item_is_followed_from_its_rows_to_its_target(connection):
     assert "2 units in all" in text
     assert 'scope="row" class="number">1<' not in text  # visitors are letters, never their numbers
     assert ">A<" in text
+    disguised = worked_examples.write_item(example, is_disguised=True)
+    assert ">A<" not in disguised
+    assert ":" not in disguised.split("2 · The days")[0].split("<tbody>")[1]
+    assert "2 units in all" in disguised
 
 
 def test_a_shop_without_a_known_future_has_no_example():

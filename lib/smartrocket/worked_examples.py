@@ -96,27 +96,26 @@ def write_value(value: float) -> str:
     return number(value) if value == round(value) or abs(value) >= 1000 else f"{value:.4g}"
 
 
-def write_item(example: ItemExample | None) -> str:
-    """Return the example of an item as HTML: its rows, its days, its features and its target."""
+def write_item(example: ItemExample | None, is_disguised: bool = False) -> str:
+    """Return the example of an item as HTML: its rows, its days, its features and its target.
+
+    Disguised, a row tells its day and its kind only: no minute, and not which rows are of one visitor.
+    """
     if example is None:
         return "<p>No item of this shop has a day whose future is known, so there is no example.</p>"
     date, horizon = write_date(example.date), len(example.ahead)
     rows = example.rows
     # The moment to the minute is enough to follow, and says less about a visitor.
-    shown = pd.DataFrame(
-        {
-            "time (UTC)": rows.timestamp.dt.strftime("%Y-%m-%d %H:%M"),
-            "visitor": name_visitors(rows.visitorid),
-            "event": rows.event,
-        }
-    ).head(MOST_ROWS)
+    times = rows.timestamp.dt.strftime("%Y-%m-%d" if is_disguised else "%Y-%m-%d %H:%M")
+    visitors = {} if is_disguised else {"visitor": name_visitors(rows.visitorid)}
+    when = "day" if is_disguised else "time (UTC)"
+    shown = pd.DataFrame({when: times, **visitors, "event": rows.event}).head(MOST_ROWS)
+    note = "times and visitors are left out" if is_disguised else "letters stand for the visitors' numbers"
     more = len(rows) - len(shown)
     parts = [
         f"<p><strong>1 · The rows.</strong> Take item {example.item} at the end of {date}. In the "
         f"{DAYS_SHOWN} days up to then the cleaned log has {plural(len(rows), 'row')} of it.</p>",
-        table(shown, f"The rows of item {example.item}; letters stand for the visitors' numbers").data
-        if len(rows)
-        else "",
+        table(shown, f"The rows of item {example.item}; {note}").data if len(rows) else "",
         f"<p>And {plural(more, 'more row')}.</p>" if more else "",
     ]
     days = example.days.assign(date=pd.to_datetime(example.days.date).dt.strftime("%Y-%m-%d"))
