@@ -188,9 +188,9 @@ def lay_grid(events: pd.DataFrame, last_day: pd.Timestamp, build: Path, entry_ev
 def add_activity(panel: pd.DataFrame) -> None:
     """Add what each item did over the last days, and when it last did."""
     items = panel.groupby("itemid")
-    for lag in LAGS:
-        panel[f"sales_lag_{lag}"] = items.sales.shift(lag)
     for name in KINDS:
+        for lag in LAGS:
+            panel[f"{name}_lag_{lag}"] = items[name].shift(lag)
         for length in WINDOWS:
             total = items[name].rolling(length, min_periods=1).sum().droplevel(0)
             panel[f"{name}_sum_{length}"] = total

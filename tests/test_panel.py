@@ -133,8 +133,8 @@ class Naive:
             weights = {past: 0.5 ** ((day - past) / HALF_LIFE_DAYS) for past in range(day - age, day + 1)}
             weighted = sum(weight * self.total(name, item, past, 1) for past, weight in weights.items())
             found[f"{name}_recent_{HALF_LIFE_DAYS}"] = weighted / sum(weights.values())
-        for lag in LAGS:
-            found[f"sales_lag_{lag}"] = self.total("sales", item, day - lag, 1) if lag <= age else None
+            for lag in LAGS:
+                found[f"{name}_lag_{lag}"] = self.total(name, item, day - lag, 1) if lag <= age else None
         return found | self.shop_features(item, day) | self.category_features(item, day) | self.prices(item, day, age)
 
     def shop_features(self, item: int, day: int) -> dict:
@@ -196,7 +196,7 @@ def test_every_feature_equals_its_definition(connection):
     panel = build(connection, events, properties)
     naive = Naive(events, properties)
     features = list_features(load(connection, panel.head(1)))
-    assert len(features) == len(set(features)) == 56
+    assert len(features) == len(set(features)) == 64
     rows = panel.sample(160, random_state=1)
     expected = pd.DataFrame(
         [naive.features(row.itemid, (row.date - FIRST_DAY.date()).days) for row in rows.itertuples()]

@@ -97,8 +97,10 @@ class Activity:
         self.last_day[counts > 0] = day
 
     def tell(self, name: str, rows: np.ndarray, day: int, age: np.ndarray) -> dict[str, np.ndarray]:
-        """Return features of some items: sums and means over windows, days since, total, recency-weighted mean."""
-        features: dict[str, np.ndarray] = {}
+        """Return features of some items: lags, window sums and means, days since, total, recency-weighted mean."""
+        features: dict[str, np.ndarray] = {
+            f"{name}_lag_{lag}": np.ma.array(self.windows.before(lag)[rows], mask=age < lag) for lag in LAGS
+        }
         for length, total in self.windows.sums.items():
             features[f"{name}_sum_{length}"] = total[rows]
             features[f"{name}_mean_{length}"] = (total[rows] / np.minimum(age + 1, length)).astype(np.float32)
@@ -317,7 +319,6 @@ class Walk:
         """Write down what is known of some items at the end of the day, beside what comes after."""
         day, category = self.day, self.categories.of_item[rows]
         age = (day - self.first[rows]).astype(np.int32)
-        sales = self.items["sales"].windows
         columns = {
             "itemid": self.itemid[rows],
             "date": np.full(len(rows), day, dtype="datetime64[D]"),
@@ -325,7 +326,6 @@ class Walk:
             "age_days": age,
             **{name: activity.windows.before(0)[rows] for name, activity in self.items.items()},
             **{name: target[rows] for name, target in targets.items()},
-            **{f"sales_lag_{lag}": np.ma.array(sales.before(lag)[rows], mask=age < lag) for lag in LAGS},
         }
         for name, activity in self.items.items():
             columns |= activity.tell(name, rows, day, age)
