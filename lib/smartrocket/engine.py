@@ -169,5 +169,6 @@ def write_parquet(expression: ibis.Table, path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         return write_batches(spark.read_batches(expression, path.parent), path)
     with replacing(path) as temporary:
-        expression.to_parquet(temporary, compression="zstd")
+        # Nearly as small as at a higher level, in a sixth less time; no reader here looks for single values.
+        expression.to_parquet(temporary, compression="zstd", compression_level=1, write_bloom_filter=False)
     return connection.read_parquet(path).count().execute()
