@@ -79,7 +79,7 @@ ifdef TRAIN
 else ifneq ($(SCALE),)
 	@$(PYTHON) bench/scaling.py $(SCALE)
 else
-	@$(PYTHON) bench/data.py --scale 1 --output build/bench/data.jsonl
+	@$(PYTHON) bench/data.py --runs 3 --output build/bench/data.jsonl
 	@$(PYTHON) bench/scaling.py 0.1 1
 	@$(PYTHON) bench/scaling.py 1 --runs 1 --memory-limit 1GB
 	@$(PYTHON) bench/forecasts.py

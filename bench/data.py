@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measurement import measure
+from measurement import FIGURES, measure, measure_stage
 from smartrocket.files import ROOT, replacing
 from stages import NOTEBOOKS, TABLES
 
@@ -20,13 +20,13 @@ BENCH = Path(__file__).parent
 ENGINES = {"smartrocket": BENCH / "library_stages.py", "pandas": BENCH / "pandas_stages.py"}
 RAW_FILES = ["events.csv", "item_properties_part1.csv", "item_properties_part2.csv", "category_tree.csv"]
 SMALLEST = 0.0001
-FIGURES = ("seconds", "process_seconds", "cpu_seconds", "peak_megabytes")
 
 
-def run_benchmark(folder: Path, scale: float, raw: Path | None) -> Iterator[dict]:
+def run_benchmark(folder: Path, scale: float, raw: Path | None, runs: int = 1) -> Iterator[dict]:
     """Run everything in an empty folder below build/; yields one line a stage and the totals as the last one.
 
-    Raises SystemExit where a stage fails, and after the line that says so, where the engines disagree.
+    A stage's figures are the medians of `runs` runs. Raises SystemExit where a stage fails, and after the
+    line that says so, where the engines disagree.
     """
     source = ["--raw", str(raw)] if raw else ["--scale", str(scale)]
     made = measure(BENCH / "shop.py", str(folder), *source)
@@ -34,11 +34,7 @@ def run_benchmark(folder: Path, scale: float, raw: Path | None) -> Iterator[dict
     lines = []
     for stage in TABLES:
         for engine, script in ENGINES.items():
-            run = measure(script, stage, str(folder))
-            took = run.describe()
-            # What the stage says itself leaves out the start of Python and its imports.
-            took["process_seconds"] = took.pop("seconds")
-            lines.append({"stage": stage, "engine": engine, **json.loads(run.output), **took})
+            lines.append({"stage": stage, "engine": engine, **measure_stage(script, stage, folder, runs)})
             yield lines[-1]
         check = measure(BENCH / "comparison.py", str(folder), stage, *ENGINES)
         difference = json.loads(check.output)
@@ -89,6 +85,7 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="size of the generated shop, 1 = RetailRocket's")
     parser.add_argument("--raw", type=Path, help="folder of raw files to take instead of generating a shop")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each stage, of which the medians are told")
     parser.add_argument("--output", type=Path, help="file that takes the lines, whole or not at all")
     options = parser.parse_args(words)
     if options.scale < SMALLEST:
@@ -99,7 +96,7 @@ def main(words: list[str] | None = None) -> None:
     place.mkdir(parents=True, exist_ok=True)
     lines = []
     with tempfile.TemporaryDirectory(prefix="data-", dir=place) as folder:
-        for line in run_benchmark(Path(folder), options.scale, options.raw and options.raw.resolve()):
+        for line in run_benchmark(Path(folder), options.scale, options.raw and options.raw.resolve(), options.runs):
             lines.append(json.dumps(line))
             print(lines[-1], flush=True)
     if options.output:

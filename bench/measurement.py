@@ -1,7 +1,9 @@
 """What a command takes: its seconds, its processor seconds and its largest memory, in a process of its own."""
 
+import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -48,6 +50,23 @@ def measure(script: Path, *words: str) -> Measurement:
             raise SystemExit(f"error: {script.name} {' '.join(words)} failed (exit {process.returncode}).")
         output.seek(0)
         return Measurement(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024, output.read())
+
+
+# Of the stage itself and of its whole process, with Python's start and imports.
+FIGURES = ("seconds", "process_seconds", "cpu_seconds", "peak_megabytes")
+
+
+def measure_stage(script: Path, stage: str, folder: Path, runs: int) -> dict:
+    """Run a stage of an engine several times: its rows, the number of runs, and the medians of `FIGURES`."""
+    lines = []
+    for _ in range(runs):
+        run = measure(script, stage, str(folder))
+        took = run.describe()
+        took["process_seconds"] = took.pop("seconds")
+        # What the stage says itself are its own seconds and its rows.
+        lines.append({**json.loads(run.output), **took})
+    medians = {name: round(statistics.median(line[name] for line in lines), 2) for name in FIGURES}
+    return {"rows": lines[-1]["rows"], "runs": runs, **medians}
 
 
 def describe_machine() -> dict[str, str | int | float]:

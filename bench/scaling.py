@@ -8,13 +8,12 @@ before keeps its file until it is measured again. What a run generates is remove
 
 import argparse
 import json
-import statistics
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measurement import describe_machine, measure
+from measurement import describe_machine, measure, measure_stage
 from smartrocket.files import ROOT, write_text
 from stages import TABLES
 
@@ -23,7 +22,6 @@ BENCH = Path(__file__).parent
 SMALLEST = 0.0001
 # A shop this much larger than RetailRocket's is measured once: its runs take long and differ little.
 LARGE = 3
-FIGURES = ("seconds", "process_seconds", "cpu_seconds", "peak_megabytes")
 
 
 def measure_size(folder: Path, scale: float, runs: int, memory_limit: str | None) -> Iterator[dict]:
@@ -40,20 +38,9 @@ def measure_size(folder: Path, scale: float, runs: int, memory_limit: str | None
     size = sum(path.stat().st_size for path in raw.iterdir())
     yield {**about, "stage": "generator", "runs": 1, "megabytes": round(size / 1e6, 1), **made.describe()}
     for stage, tables in TABLES.items():
-        lines = [run_stage(folder, stage) for _ in range(runs)]
-        figures = {name: round(statistics.median(line[name] for line in lines), 2) for name in FIGURES}
+        figures = measure_stage(BENCH / "library_stages.py", stage, folder, runs)
         written = sum((folder / "smartrocket" / f"{table}.parquet").stat().st_size for table in tables)
-        rows = lines[0]["rows"]
-        yield {**about, "stage": stage, "runs": runs, **figures, "rows": rows, "megabytes": round(written / 1e6, 1)}
-
-
-def run_stage(folder: Path, stage: str) -> dict:
-    """Run a stage once; returns its figures and the rows of its tables."""
-    run = measure(BENCH / "library_stages.py", stage, str(folder))
-    took = run.describe()
-    # What the stage says itself leaves out the start of Python and its imports.
-    took["process_seconds"] = took.pop("seconds")
-    return {**json.loads(run.output), **took}
+        yield {**about, "stage": stage, **figures, "megabytes": round(written / 1e6, 1)}
 
 
 def main(words: list[str] | None = None) -> None:

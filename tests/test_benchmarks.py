@@ -76,7 +76,10 @@ def test_the_smaller_limit_of_memory_is_told_apart_from_the_sizes(folder):
 
 
 def test_comparisons_have_their_ratio(tmp_path):
-    pairs = [{"stage": "clean", "engine": name, "seconds": time} for name, time in (("smartrocket", 2), ("pandas", 8))]
+    pairs = [
+        {"stage": "clean", "engine": name, "seconds": time, "runs": 3}
+        for name, time in (("smartrocket", 2), ("pandas", 8))
+    ]
     write_lines(tmp_path / "data.jsonl", pairs)
     own = {"what": "five forecasts", "other": "statsforecast", "seconds": 2.0, "other_seconds": 1.0, "runs": 5}
     write_lines(tmp_path / "compared-forecasts.jsonl", [own])

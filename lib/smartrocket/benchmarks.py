@@ -153,9 +153,10 @@ def tabulate_comparisons(folder: Path) -> pd.DataFrame:
     rows = []
     data = [line for line in read_lines(folder, "data.jsonl") if line["stage"] in STAGES]
     for stage in STAGES:
-        times = {line["engine"]: line["seconds"] for line in data if line["stage"] == stage}
-        if {"smartrocket", "pandas"} <= times.keys():
-            rows.append((f"{STAGES[stage]}", "plain pandas", times["smartrocket"], times["pandas"], 1))
+        lines = {line["engine"]: line for line in data if line["stage"] == stage}
+        if {"smartrocket", "pandas"} <= lines.keys():
+            own, other = lines["smartrocket"], lines["pandas"]
+            rows.append((STAGES[stage], "plain pandas", own["seconds"], other["seconds"], own["runs"]))
     for line in read_lines(folder, "compared-*.jsonl"):
         other = line.get("other_seconds")
         rows.append((line["what"], line.get("other", ""), line["seconds"], other, line["runs"]))
