@@ -71,7 +71,7 @@ def test_the_smaller_limit_of_memory_is_told_apart_from_the_sizes(folder):
     write_lines(folder / "memory-1-1GB.jsonl", [line(1, "ingest", 25, 1200, memory_limit="1GB")])
     assert benchmarks.read_scaling(folder).query("scale == 1").seconds.tolist() == [20, 8]
     reading = benchmarks.read_bound(folder).reading
-    assert "With `memory_limit: 1GB` all stages of a shop of 1 times RetailRocket's size finish" in reading
+    assert "With `memory_limit: 1GB` all stages of a shop of RetailRocket's size finish" in reading
     assert "held 1,200 MB (copy the raw files)" in reading
 
 

@@ -104,6 +104,11 @@ def draw_scaling(scaling: pd.DataFrame) -> Finding:
     )
 
 
+def say_size(scale: float) -> str:
+    """Say how large a shop is: 1 -> "RetailRocket's size", 10 -> "10 times RetailRocket's size"."""
+    return "RetailRocket's size" if scale == 1 else f"{scale:g} times RetailRocket's size"
+
+
 def read_slopes(scaling: pd.DataFrame) -> str:
     """Say how the stages grow between the two largest sizes, and how much memory the largest takes."""
     sizes = sorted(scaling["scale"].unique())
@@ -116,7 +121,7 @@ def read_slopes(scaling: pd.DataFrame) -> str:
     steep = {stage: slope for stage, slope in slopes.items() if slope is not None and slope > STEEPEST}
     peak = largest.loc[largest["peak_megabytes"].idxmax()]
     sentence = (
-        f"At {sizes[-1]:g} times RetailRocket's size the data stages take {duration(largest['seconds'].sum())} and at "
+        f"At {say_size(sizes[-1])} the data stages take {duration(largest['seconds'].sum())} and at "
         f"most {number(peak.peak_megabytes)} MB ({STAGES[peak.stage]}). "
     )
     span = f"From {sizes[-2]:g} to {sizes[-1]:g} times"
@@ -140,7 +145,7 @@ def read_bound(folder: Path) -> Finding:
     for (scale, limit), run in frame.groupby(["scale", "memory_limit"]):
         peak = run.loc[run["peak_megabytes"].idxmax()]
         sentences.append(
-            f"With `memory_limit: {limit}` all stages of a shop of {scale:g} times RetailRocket's size finish, in "
+            f"With `memory_limit: {limit}` all stages of a shop of {say_size(scale)} finish, in "
             f"{duration(run['seconds'].sum())}. The largest process held {number(peak.peak_megabytes)} MB "
             f"({STAGES[peak.stage]}): the limit is the engine's, and Python with its libraries, and what a stage "
             "itself keeps, come on top."
