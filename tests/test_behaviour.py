@@ -99,6 +99,13 @@ def test_columns_are_profiled(log):
     assert columns.loc[("item properties", "value"), "type"] == "string"
 
 
+def test_a_profile_names_no_single_visitor_where_small_groups_are_hidden(log):
+    columns = behaviour.profile_columns(log, least=5).set_index(["file", "column"])
+    hidden = columns.loc[[("events", "visitorid"), ("events", "transactionid")], ["smallest", "largest"]]
+    assert hidden.isna().all(axis=None)
+    assert columns.loc[("events", "itemid"), "largest"] is not None
+
+
 def test_unknown_event_types_are_counted_and_left_aside(log):
     types = behaviour.count_event_types(log).set_index("event")
     assert types["rows"].to_dict() == {"view": 7, "addtocart": 1, "transaction": 1, "wishlist": 1}

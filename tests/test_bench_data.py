@@ -150,6 +150,8 @@ def test_every_line_of_a_run_can_be_read(tmp_path):
     assert total["peak_megabytes_ratio"] == pytest.approx(ratio, abs=0.01)
     ours = [line["peak_megabytes"] for line in lines if line["engine"] in ("smartrocket", "notebook")]
     assert total["largest_peak_megabytes"] == max(ours)
+    assert total["meets"]["faster_than_pandas"] == (total["seconds_ratio"] >= 5)
+    assert total["meets"]["fits_in_4_gigabytes"]
 
 
 @pytest.mark.parametrize(

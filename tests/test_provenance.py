@@ -83,7 +83,7 @@ def test_seeds_are_told_with_their_notebooks():
 
 
 def test_the_smallest_group_is_told():
-    assert "smaller than 5" in write_small_groups(make_manifests())
+    assert "smaller than 5" in write_small_groups(make_manifests("own_shop"))
     assert "Groups of any size" in write_small_groups([{"parameters": {"smallest_group": 1}}, {"parameters": {}}])
 
 

@@ -327,8 +327,12 @@ def read_milliseconds(milliseconds: float) -> str | None:
     return pd.Timestamp(int(milliseconds), unit="ms").isoformat(sep=" ", timespec="seconds")
 
 
-def profile_columns(log: Log) -> pd.DataFrame:
-    """Describe each column of each raw file: file, column, type, missing (share), smallest and largest."""
+def profile_columns(log: Log, least: int = 1) -> pd.DataFrame:
+    """Describe each column of each raw file: file, column, type, missing (share), smallest and largest.
+
+    Where groups of fewer than `least` visitors are hidden, so are the two numbers that name single ones.
+    """
+    hidden = {"visitorid", "transactionid"} if least > 1 else set()
     records = []
     for name, table in raw_files(log).items():
         aggregates = {"rows": table.count()}
@@ -346,8 +350,8 @@ def profile_columns(log: Log) -> pd.DataFrame:
                     "column": column,
                     "type": str(kind),
                     "missing": 1 - told[f"{column}/filled"] / told["rows"],
-                    "smallest": shorten(told[f"{column}/smallest"]),
-                    "largest": shorten(told[f"{column}/largest"]),
+                    "smallest": None if column in hidden else shorten(told[f"{column}/smallest"]),
+                    "largest": None if column in hidden else shorten(told[f"{column}/largest"]),
                 }
                 for column, kind in table.schema().items()
             ]
