@@ -221,6 +221,28 @@ def test_killed_training_continues_to_the_same_weights(tmp_path):
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.parametrize("part", ["offsets", "seconds"])
+def test_a_checkpoint_of_other_sessions_is_ignored(tmp_path, part):
+    """The same clicks with other borders between sessions, or at other times, are another training."""
+    given = walks(80)
+    others = {"offsets": np.delete(given.offsets, 1), "seconds": given.seconds[::-1].copy()}
+    GRU4Rec(SMALL, seed=1).fit(given, 30, tmp_path / "state")
+    epochs = []
+    GRU4Rec(SMALL, seed=1).fit(
+        replace(given, **{part: others[part]}),
+        30,
+        tmp_path / "state",
+        after_epoch=lambda epoch, loss: epochs.append(epoch),
+    )
+    assert epochs == [1, 2, 3]
+
+
+def test_the_time_of_a_training_includes_that_before_an_interruption(tmp_path):
+    whole = GRU4Rec(SMALL, seed=1).fit(walks(80), 30, tmp_path / "state")
+    assert whole.seconds > 0
+    assert GRU4Rec(SMALL, seed=1).fit(walks(80), 30, tmp_path / "state").seconds == whole.seconds
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path

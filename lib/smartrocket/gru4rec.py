@@ -9,7 +9,9 @@ batch is a few large matrix products; one set of sampled negatives serves a whol
 item table only the rows that a batch touches are read, trained and written.
 """
 
+import hashlib
 import json
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -112,6 +114,7 @@ class GRU4Rec:
         self.item_count = 0
         self.repeats = True
         self.losses: list[float] = []
+        self.seconds = 0.0
         self.parameters: dict[str, Parameter] = {}
 
     # ------------------------------------------------------------------ training
@@ -127,12 +130,14 @@ class GRU4Rec:
 
         With `checkpoint` (a folder) the state is kept there after each epoch; a training that was
         interrupted continues from it and ends with the same weights. A checkpoint of other settings or
-        data is ignored. `after_epoch(epoch, loss)` is called with epochs counted from 1.
+        sessions is ignored. `after_epoch(epoch, loss)` is called with epochs counted from 1. Afterwards
+        `losses` holds the mean loss of each epoch, and `seconds` how long all of them took, those before
+        an interruption too.
         """
         self.item_count = item_count
         self.repeats = repeats_in_a_row(sessions)
         self._initialise()
-        self.losses = []
+        self.losses, self.seconds = [], 0.0
         key = self._key(sessions)
         if checkpoint is not None:
             self._resume(checkpoint, key)
@@ -140,7 +145,9 @@ class GRU4Rec:
         windows = cut_sessions(sessions.take(by_start), self.settings.longest_session)
         sampler = NegativeSampler(sessions.items, item_count, self.settings.sampling_power)
         for epoch in range(len(self.losses) + 1, self.settings.epochs + 1):
+            started = time.perf_counter()
             self.losses.append(self._train_epoch(epoch, windows, sampler))
+            self.seconds += time.perf_counter() - started
             if checkpoint is not None:
                 self._keep(checkpoint, key)
             if after_epoch is not None:
@@ -303,15 +310,15 @@ class GRU4Rec:
         return model, item_ids
 
     def _key(self, sessions: Sessions) -> dict:
-        # The clicks themselves stand for the data: same clicks, same training.
-        weighted = int((sessions.items * np.arange(1, len(sessions.items) + 1)).sum() % (2**53))
+        content = hashlib.sha256()
+        for values in (sessions.items, sessions.offsets, sessions.seconds):
+            content.update(f"{values.dtype} {len(values)} ".encode())
+            content.update(np.ascontiguousarray(values))
         return {
             "settings": asdict(self.settings),
             "seed": self.seed,
             "items": self.item_count,
-            "clicks": len(sessions.items),
-            "sessions": len(sessions),
-            "content": weighted,
+            "sessions": content.hexdigest(),
         }
 
     def _keep(self, folder: Path, key: dict) -> None:
@@ -323,7 +330,7 @@ class GRU4Rec:
                 for part in ("weight", "squares", "velocity")
             }
             save_file(state, temporary / "state.safetensors")
-            text = json.dumps({"key": key, "losses": self.losses})
+            text = json.dumps({"key": key, "losses": self.losses, "seconds": self.seconds})
             (temporary / "progress.json").write_text(text + "\n", encoding="utf-8")
 
     @staticmethod
@@ -341,7 +348,7 @@ class GRU4Rec:
         for name, value in self.parameters.items():
             for part in ("weight", "squares", "velocity"):
                 setattr(value, part, state[f"{name}.{part}"])
-        self.losses = progress["losses"]
+        self.losses, self.seconds = progress["losses"], progress["seconds"]
 
 
 class NegativeSampler:
