@@ -5,8 +5,8 @@ from hypothesis import strategies as st
 
 from smartrocket.errors import InputError
 from smartrocket.gates import (
-    Gate,
     comparison_gate,
+    describe_gates,
     enforce,
     leak_gates,
     plausibility_gates,
@@ -39,8 +39,17 @@ def test_results_too_good_to_be_true_are_reported():
     enforce(plausibility_gates({"a": perfect}, 0.6, 0.75, stops=False))
     small = Ranking(asked, np.array([1, 1, 1, 1]), np.ones(999))
     assert plausibility_gates({"a": small}, 0.6, 0.75, stops=True) == []
-    assert not comparison_gate({"network": poor, "rule": perfect}, "network", "rule").passed
-    enforce([Gate("x", False, "only reported", stops=False)])
+
+
+def test_a_model_below_a_rule_stops_the_run_unless_it_is_only_to_warn():
+    better, worse = rankings_of([20, 10])
+    ranked = {"network": worse, "rule": better}
+    with pytest.raises(InputError, match=r"network beats rule .*stop_when_implausible: false"):
+        enforce([comparison_gate(ranked, "network", "rule", stops=True)])
+    warned = comparison_gate(ranked, "network", "rule", stops=False)
+    enforce([warned])
+    assert describe_gates([warned]).startswith("**Warning: 1 of 1 gates failed.** network beats rule.")
+    assert describe_gates([comparison_gate(ranked, "rule", "network", stops=True)]) == "No gate failed, of 1."
 
 
 def rankings_of(hits: list[int], sessions: int = 40) -> list[Ranking]:

@@ -110,8 +110,18 @@ def test_a_key_that_the_defaults_lack_is_missing(write, tmp_path, monkeypatch):
         check_profile(write(""))
 
 
-def test_results_too_good_to_be_true_stop_the_run_on_retailrocket():
-    profile = load_profile("retailrocket")
+@pytest.mark.parametrize(
+    ("name", "hit_rate", "stops"),
+    [
+        ("retailrocket", 0.6, True),
+        ("sample", 0.75, True),
+        ("full_size", 0.75, True),
+        ("own_shop", 0.6, False),
+        ("ci", 0.6, False),
+    ],
+)
+def test_results_that_cannot_be_true_stop_the_run_or_warn(name, hit_rate, stops):
+    profile = load_profile(name)
     for notebook in (profile.gru4rec_baseline, profile.gru4rec_tuning):
-        assert (notebook.hit_rate_ceiling, notebook.ratio_ceiling) == (0.6, 0.75)
-        assert notebook.stop_when_implausible
+        assert (notebook.hit_rate_ceiling, notebook.ratio_ceiling) == (hit_rate, 0.75)
+        assert notebook.stop_when_implausible is stops

@@ -9,18 +9,23 @@ import pandas as pd
 from smartrocket.errors import InputError
 from smartrocket.ranking import Ranking, Sessions, bootstrap_interval
 
+LOOK_CLOSER = (
+    "Find out why; where it is the shop's nature, `stop_when_implausible: false` in the profile gives the report, "
+    "with a warning."
+)
 # In a smaller catalogue a list of 20 is a large part of it, and high hit rates are no surprise.
 LEAST_CATALOGUE = 1000
 
 
 @dataclass(frozen=True)
 class Gate:
-    """One check. A failed gate that `stops` ends the run."""
+    """One check. A failed gate that `stops` ends the run; `remedy` says what to do then."""
 
     name: str
     passed: bool
     detail: str
     stops: bool = True
+    remedy: str = "Check the sequences' split."
 
 
 def leak_gates(train: pd.DataFrame, test: pd.DataFrame) -> list[Gate]:
@@ -65,15 +70,17 @@ def plausibility_gates(
                 f"hit rate@20 {hit_rate:.3f} (ceiling {hit_rate_ceiling:.2f}), "
                 f"NDCG@20 / hit rate@20 {ratio:.2f} (ceiling {ratio_ceiling:.2f})",
                 stops,
+                LOOK_CLOSER,
             )
         )
     return gates
 
 
-def comparison_gate(rankings: Mapping[str, Ranking], model: str, rule: str, stops: bool = False) -> Gate:
+def comparison_gate(rankings: Mapping[str, Ranking], model: str, rule: str, stops: bool) -> Gate:
     """Check that a model beats a rule that needs no learning."""
     ours, theirs = (rankings[name].metrics()["hit_rate@20"] for name in (model, rule))
-    return Gate(f"{model} beats {rule}", ours > theirs, f"hit rate@20 {ours:.3f} against {theirs:.3f}", stops)
+    detail = f"hit rate@20 {ours:.3f} against {theirs:.3f}"
+    return Gate(f"{model} beats {rule}", ours > theirs, detail, stops, LOOK_CLOSER)
 
 
 def shuffle_clicks(sessions: Sessions, seed: int) -> Sessions:
@@ -100,9 +107,22 @@ def shuffle_gate(shuffled: Ranking, popularity: Ranking, seed: int, stops: bool 
 
 def enforce(gates: Sequence[Gate]) -> None:
     """Raise InputError naming every failed gate that stops the run."""
-    failed = [f"{gate.name} ({gate.detail})" for gate in gates if gate.stops and not gate.passed]
+    failed = [gate for gate in gates if gate.stops and not gate.passed]
     if failed:
-        raise InputError(f"the evaluation cannot be trusted: {'; '.join(failed)}. Check the sequences' split.")
+        named = "; ".join(f"{gate.name} ({gate.detail})" for gate in failed)
+        remedies = " ".join(dict.fromkeys(gate.remedy for gate in failed))
+        raise InputError(f"the evaluation cannot be trusted, these gates failed: {named}. {remedies}")
+
+
+def describe_gates(gates: Sequence[Gate]) -> str:
+    """Say in Markdown whether the gates passed; where one failed, that the figures are not to be trusted yet."""
+    failed = [gate.name for gate in gates if not gate.passed]
+    if not failed:
+        return f"No gate failed, of {len(gates)}."
+    return (
+        f"**Warning: {len(failed)} of {len(gates)} gates failed.** {'; '.join(failed)}. Until the reason is known, "
+        "the figures of this page are not to be trusted."
+    )
 
 
 def gates_frame(gates: Sequence[Gate]) -> pd.DataFrame:
