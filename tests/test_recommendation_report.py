@@ -123,6 +123,9 @@ def test_the_part_of_the_network_in_the_blend_is_told():
     assert "0.2000 with STAN alone, 0.2000 with walk alone and 0.1000 with the network alone" in finding.reading
     assert "with walk and 30 % for the network has the highest, 0.2500, and is chosen" in finding.reading
     assert finding.figure is not None
+    none = report.describe_weights(weighed, None, 1.0, 300, 200)
+    assert "0.1000 with the network alone. No blend does better" in none.reading
+    assert "chosen" not in none.reading
     few = report.describe_weights(weighed, "walk", 0.3, 1, 200)
     assert "1 validation click " in few.reading
     assert not CLAIM.search(few.reading)

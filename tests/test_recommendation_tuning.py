@@ -111,13 +111,15 @@ def test_a_blend_is_weighed_as_if_each_weight_were_tried_alone():
     ]
 
 
-def test_a_blend_has_two_parts():
+def test_a_blend_must_earn_its_place():
     asked = next_clicks(make_sessions(*[[5, item] for item in range(10, 40)]))
     same = {"STAN": Fixed(np.arange(40)), "walk": Fixed(np.arange(40))}
     weighed = weigh_blends(Fixed(np.arange(40)), same, asked, [0.0, 0.2, 0.5, 0.8, 1.0], seed=1)
-    assert best_blend(weighed) == ("STAN", 0.5)
+    assert best_blend(weighed) == (None, 1.0)
+    weighed["ndcg@20"] = [0.3, 0.1, 0.2, 0.3, 0.35, 0.2, 0.1, 0.4, 0.4, 0.35]
+    assert best_blend(weighed) == ("walk", 0.5)
     weighed["ndcg@20"] = [0.9, 0.1, 0.2, 0.3, 0.95, 0.99, 0.1, 0.2, 0.4, 0.95]
-    assert best_blend(weighed) == ("walk", 0.8)
+    assert best_blend(weighed) == (None, 0.0)
 
 
 def test_nothing_to_judge_by_is_no_error(tmp_path):

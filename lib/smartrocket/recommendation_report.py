@@ -389,8 +389,11 @@ def record_search(
     results.fact("verdict", verdict, unit="sentence")
 
 
-def record_company(results: Results, stan_settings: Mapping[str, float], partner: str, weight: float) -> None:
-    """Write the settings of STAN, the blend's partner and the network's part in it, as chosen on validation."""
+def record_company(results: Results, stan_settings: Mapping[str, float], partner: str | None, weight: float) -> None:
+    """Write the settings of STAN, the blend's partner and the network's part in it, as chosen on validation.
+
+    Without a partner, no blend earned its place.
+    """
     for name, value in stan_settings.items():
         record_setting(results, f"stan_{name}", value)
     record_setting(results, "blend_partner", partner)
@@ -485,8 +488,8 @@ def describe_importance(importance: pd.DataFrame, judged: int, least: int) -> Fi
     return Finding(figure=figure, caption="Importance of each parameter in the search.", alt=reading, reading=reading)
 
 
-def describe_weights(weighed: pd.DataFrame, partner: str, weight: float, judged: int, least: int) -> Finding:
-    """Show what blends find on validation, by partner and the network's part, and which one was chosen.
+def describe_weights(weighed: pd.DataFrame, partner: str | None, weight: float, judged: int, least: int) -> Finding:
+    """Show what blends find on validation, by partner and the network's part, and which one was chosen, if any.
 
     `judged` is how many validation clicks they were judged by: below `least`, nothing is shown.
     """
@@ -505,16 +508,19 @@ def describe_weights(weighed: pd.DataFrame, partner: str, weight: float, judged:
     values = weighed.set_index(["partner", "weight"])[METRIC]
     network = values.xs(1.0, level="weight").iloc[0]
     alone = [f"{values[name, 0.0]:.4f} with {name} alone" for name in values.index.unique("partner")]
-    reading = (
-        f"On validation the {LABELS[METRIC]} is {joined([*alone, f'{network:.4f} with the network alone'])}. Of the "
-        f"blends, the one with {partner} and {percent(weight, 0)} for the network has the highest, "
-        f"{values[partner, weight]:.4f}, and is chosen."
-    )
+    reading = f"On validation the {LABELS[METRIC]} is {joined([*alone, f'{network:.4f} with the network alone'])}. "
+    if partner:
+        reading += (
+            f"Of the blends, the one with {partner} and {percent(weight, 0)} for the network has the highest, "
+            f"{values[partner, weight]:.4f}, and is chosen."
+        )
+    else:
+        reading += "No blend does better than the best of these, so none earned its place, and none is tested below."
     return Finding(
         reading=reading,
         figure=figure,
         caption=f"Hit rate@20 and {LABELS[METRIC]} of the blends on validation, by the network's part in them. "
-        "Dashed: the part chosen.",
+        "Dashed: the part chosen; at an end, no blend is.",
         alt=reading,
     )
 

@@ -179,13 +179,16 @@ def weigh_blends(
     return pd.DataFrame([{"partner": name, "weight": weight, **sums} for (name, weight), sums in gains.items()])
 
 
-def best_blend(weighed: pd.DataFrame) -> tuple[str, float]:
+def best_blend(weighed: pd.DataFrame) -> tuple[str | None, float]:
     """Return partner and weight of the blend with the highest NDCG@20; of equal ones the one nearest to a half.
 
-    Weights of 0 and 1 are no blends and not chosen.
+    No blend earns its place where the network or a partner alone does as well: then the partner returned is None, and
+    the weight 1.0 where it is the network that does, 0.0 where it is a partner.
     """
-    blends = weighed[weighed["weight"].between(0, 1, inclusive="neither")]
-    best = blends[blends[METRIC] == blends[METRIC].max()]
+    best = weighed[weighed[METRIC] == weighed[METRIC].max()]
+    alone = best.loc[best["weight"].isin([0.0, 1.0]), "weight"]
+    if len(alone):
+        return None, float(alone.max())
     chosen = best.loc[(best["weight"] - 0.5).abs().idxmin()]
     return str(chosen["partner"]), float(chosen["weight"])
 
