@@ -52,10 +52,12 @@ def test_the_own_category_comes_first_then_wider_ones_then_popularity():
 def test_a_category_is_the_one_of_the_moment():
     rows = history([(1, 10, "2015-01-01"), (1, 11, "2015-03-01"), (2, 2, "2015-05-01"), (3, 99, "2015-01-01")])
     found = find_paths(np.array([1, 2, 3, 4]), rows, CATEGORIES, pd.Timestamp("2015-02-01"))
-    # Item 2 has no category yet and keeps its first one; 99 is not in the tree; item 4 has none.
-    assert found.tolist() == ["1/10", "2", "99", ""]
+    # Item 2 has no category yet, whatever it gets later; 99 is not in the tree; item 4 has none.
+    assert found.tolist() == ["1/10", "", "99", ""]
     later = find_paths(np.array([1]), rows, CATEGORIES, pd.Timestamp("2015-04-01"))
     assert later.tolist() == ["1/11"]
+    moments = np.array(["2015-05-02", "2015-04-30", "2015-03-01"], dtype="datetime64[ns]")
+    assert find_paths(np.array([2, 2, 1]), rows, CATEGORIES, moments).tolist() == ["2", "", "1/11"]
     assert find_paths(np.array([1]), rows.head(0), CATEGORIES.head(0), pd.Timestamp("2015-02-01")).tolist() == [""]
 
 
@@ -78,6 +80,7 @@ def test_unseen_clicks_are_those_that_lead_to_a_known_item():
     item_ids = np.array([10, 20])
     unseen = find_unseen(events, Rules(), item_ids, FIRST_DAY + pd.Timedelta(minutes=1000))
     assert unseen.items.tolist() == [500, 501]
+    assert (pd.DatetimeIndex(unseen.moments) == FIRST_DAY + pd.to_timedelta([2000, 2002], unit="min")).all()
     assert item_ids[unseen.targets].tolist() == [10, 20]
     assert unseen.known.lengths.tolist() == [0, 1]
     assert item_ids[unseen.known.items].tolist() == [10]
@@ -97,7 +100,7 @@ def measured():
     unseen = find_unseen(events, Rules(), item_ids, FIRST_DAY)
     paths = np.where(item_ids >= 40, "2", "1/10").astype(object)
     fallback = Fallback(np.arange(42)[::-1], paths)
-    return measure_unseen(unseen, fallback, {500: "2", 501: "1/10"}, Fixed(np.arange(42)), seed=1)
+    return measure_unseen(unseen, fallback, np.where(unseen.items == 500, "2", "1/10"), Fixed(np.arange(42)), seed=1)
 
 
 def test_the_category_helps_where_popularity_does_not(measured):

@@ -85,17 +85,21 @@ def count_shared(first: list[str], second: list[str]) -> int:
 
 
 def find_paths(
-    item_ids: np.ndarray, item_categories: pd.DataFrame, categories: pd.DataFrame, moment: pd.Timestamp
+    item_ids: np.ndarray,
+    item_categories: pd.DataFrame,
+    categories: pd.DataFrame,
+    moments: pd.Timestamp | np.ndarray,
 ) -> np.ndarray:
-    """Return each item's path in the category tree as known at a moment, empty where it has no category.
+    """Return each item's path in the category tree as known at a moment, empty where it had no category yet.
 
-    An item whose first category row is later keeps that one: the snapshots of properties start after the events.
-    A category that the tree lacks is a path of its own.
+    `moments` is one for all items or one for each. A category that the tree lacks is a path of its own.
     """
-    history = item_categories.sort_values("valid_from", kind="stable")
-    known = history[history["valid_from"] <= moment].drop_duplicates("itemid", keep="last")
-    category = pd.concat([known, history]).drop_duplicates("itemid").set_index("itemid")["categoryid"]
-    of_item = category.reindex(item_ids)
+    asked = pd.DataFrame({"itemid": np.asarray(item_ids, dtype="int64")}).assign(valid_from=moments)
+    history = item_categories[["itemid", "valid_from", "categoryid"]].sort_values("valid_from", kind="stable")
+    same = {"itemid": "int64", "valid_from": "datetime64[us]"}
+    asked = asked.astype(same).sort_values("valid_from", kind="stable")
+    found = pd.merge_asof(asked, history.astype(same), on="valid_from", by="itemid").set_index(asked.index)
+    of_item = found["categoryid"].sort_index()
     paths = categories.set_index("categoryid")["path"] if len(categories) else pd.Series(dtype=str)
     own = of_item.map(lambda value: UNKNOWN if pd.isna(value) else str(int(value)))
     return of_item.map(paths).astype(object).where(lambda found: found.notna(), own).to_numpy(dtype=object)
@@ -105,11 +109,13 @@ def find_paths(
 class UnseenClicks:
     """Test clicks on items that training never saw, followed by a click on an item of the catalogue.
 
-    `items` are the ids on the screen, `targets` the numbers of the items clicked next, `session` says whose click
-    it is, and `known` holds what each session had of the catalogue before (empty sessions included).
+    `items` are the ids on the screen, `moments` the times of the clicks on them, `targets` the numbers of the items
+    clicked next, `session` says whose click it is, and `known` holds what each session had of the catalogue before
+    (empty sessions included).
     """
 
     items: np.ndarray
+    moments: np.ndarray
     targets: np.ndarray
     session: np.ndarray
     known: Sessions
@@ -135,6 +141,7 @@ def find_unseen(events: pd.DataFrame, rules: Rules, item_ids: np.ndarray, start:
     seconds = clicks["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64) / 1000
     return UnseenClicks(
         clicks["itemid"].to_numpy()[asked],
+        clicks["timestamp"].to_numpy()[asked],
         numbers[asked + 1],
         session[asked],
         Sessions(numbers[places].astype(np.int64), seconds[places], offsets),
@@ -142,17 +149,16 @@ def find_unseen(events: pd.DataFrame, rules: Rules, item_ids: np.ndarray, start:
 
 
 def measure_unseen(
-    unseen: UnseenClicks, fallback: Fallback, paths: Mapping[int, str], network: Recommender, seed: int
+    unseen: UnseenClicks, fallback: Fallback, paths: np.ndarray, network: Recommender, seed: int
 ) -> pd.DataFrame:
     """Measure what visitors get who look at an unseen item, by whether the session held a known item before.
 
-    `paths` names the place of each unseen item in the category tree. Returns one row a situation and model:
-    situation, model, clicks, sessions, hit_rate (hit rate@20), low and high (95 %).
+    `paths` names the place in the category tree of the item of each click, as known then. Returns one row a situation
+    and model: situation, model, clicks, sessions, hit_rate (hit rate@20), low and high (95 %).
     """
-    place = np.array([paths[item] for item in unseen.items], dtype=object)
     hits_of = {
-        POPULARITY: hit_list(fallback, np.full(len(place), UNKNOWN, dtype=object), unseen.targets),
-        CATEGORY: hit_list(fallback, place, unseen.targets),
+        POPULARITY: hit_list(fallback, np.full(len(paths), UNKNOWN, dtype=object), unseen.targets),
+        CATEGORY: hit_list(fallback, paths, unseen.targets),
     }
     later = unseen.known.lengths > 0
     rows = []
