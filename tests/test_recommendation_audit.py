@@ -130,6 +130,10 @@ def test_all_mistakes_stand_beside_the_honest_test(log, honest, tmp_path):
     finding = describe_claims(claims, "")
     assert finding.figure is not None
     assert "of the 15 flawed figures claim more" in finding.reading
+    for changed in ("events doubled by a join", "whole histories, all events", "ties in the model's favour"):
+        own = [claim for claim in claims if claim.mistake == changed and claim.model == RULE]
+        kind = "is the same model." if "ties" in changed else "is the same kind of model, trained on other sequences."
+        assert describe_claims(own, "").reading.endswith(kind)
     assert claims_table(claims, 1, "").data.count("<tr>") == 16
     rungs = climb(log)
     assert rungs[0].step == "the honest test"

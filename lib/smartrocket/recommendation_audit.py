@@ -1,8 +1,8 @@
-"""What flawed tests of a recommender would have claimed, beside what the same models are worth.
+"""What flawed tests of a recommender would have claimed, beside what its models are worth.
 
 An earlier report on such data claimed that a network finds the next item in 84.3 % of all cases. Each mistake
-that leads there, and two more that are common, is made here on its own, with the same log and the same models, and
-then the earlier report's one on top of the other.
+that leads there, and two more that are common, is made here on its own, with the same log and the same kinds of
+models, and then the earlier report's one on top of the other.
 """
 
 import html
@@ -171,12 +171,17 @@ def favour_ties(case: Case, model: Recommender) -> Ranking:
 
 @dataclass(frozen=True)
 class Claim:
-    """What a flawed test says of a model (`claimed`), and what the honest test says of it."""
+    """What a flawed test says of a model (`claimed`), and what the honest test says.
+
+    Where the mistake lies in the sequences, the model was trained anew on the flawed ones (`retrained`), and the honest
+    test is of a model of the same kind; otherwise it is of that very model.
+    """
 
     mistake: str
     model: str
     claimed: Ranking
     honest: Ranking
+    retrained: bool
 
 
 @dataclass(frozen=True)
@@ -199,7 +204,7 @@ def collect_claims(log: Log, trained: Mapping[str, Recommender]) -> list[Claim]:
     models = honest_case.train_models()
     honest = {name: honest_case.rank(model) for name, model in (models | dict(trained)).items()}
     claims = [
-        Claim("scored on training sequences", name, score_on_training(honest_case, model), honest[name])
+        Claim("scored on training sequences", name, score_on_training(honest_case, model), honest[name], False)
         for name, model in (models | dict(trained)).items()
     ]
     for mistake, make in (
@@ -211,13 +216,17 @@ def collect_claims(log: Log, trained: Mapping[str, Recommender]) -> list[Claim]:
         case = make(log)
         if len(case.clicks):
             claims += [
-                Claim(mistake, name, case.rank(model), honest[name]) for name, model in case.train_models().items()
+                Claim(mistake, name, case.rank(model), honest[name], retrained=True)
+                for name, model in case.train_models().items()
             ]
     for mistake, score in (
         (f"ranked among {SAMPLED_NEGATIVES} items", sample_negatives),
         ("ties in the model's favour", favour_ties),
     ):
-        claims += [Claim(mistake, name, score(honest_case, model), honest[name]) for name, model in models.items()]
+        claims += [
+            Claim(mistake, name, score(honest_case, model), honest[name], retrained=False)
+            for name, model in models.items()
+        ]
     return claims
 
 
@@ -321,9 +330,11 @@ def describe_claims(claims: Sequence[Claim], refusal: str) -> Finding:
     raised = int((gain > 0).sum())
     reading = f"{number(raised)} of the {plural(len(frame), 'flawed figure')} claim more than the honest test finds. "
     if gain.max() > 0:
+        retrained = claims[int(gain.argmax())].retrained
+        same = "is the same kind of model, trained on other sequences" if retrained else "is the same model"
         reading += (
             f"The largest step is “{worst['mistake']}”: {worst['model']} goes from {percent(worst['honest'])} to "
-            f"{percent(worst['claimed'])}, and is the same model."
+            f"{percent(worst['claimed'])}, and {same}."
         )
     return Finding(
         reading=reading.strip(),
