@@ -12,6 +12,7 @@ from smartrocket.protocols import (
     CurrentFirst,
     Rules,
     build_sequences,
+    collect_events,
     drop_repeats,
     rank_with_repeats,
     read_rules,
@@ -45,6 +46,20 @@ def test_by_the_headlines_rules_it_makes_the_headlines_sequences(seed, length, s
     assert (made["timestamp"].to_numpy() == expected["timestamp"].to_numpy()).all()
     assert (made["sessionid"].to_numpy() == expected["sessionid"].to_numpy()).all()
     assert made.groupby("sessionid")["visitorid"].nunique().eq(1).all()
+
+
+def test_visitors_of_too_few_events_are_missed_by_no_rule():
+    events = in_order(random_events(3, rows=300, days=4, visitors=150, items=20))
+    collected = collect_events(load(connect(), events.sample(frac=1, random_state=1)), Rules(min_session_length=2))
+    assert collected["visitorid"].nunique() < events["visitorid"].nunique()
+    for rules in (
+        Rules(),
+        Rules(min_item_support=1, keep_repeats=True),
+        Rules(min_item_support=3, gap_minutes=None, all_events=True),
+    ):
+        pd.testing.assert_frame_equal(
+            build_sequences(collected, rules), build_sequences(events, rules), check_dtype=False
+        )
 
 
 def test_each_rule_does_what_it_says():

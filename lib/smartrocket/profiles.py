@@ -301,8 +301,8 @@ NOTEBOOKS = {
     ],
     "04_forecast_lightgbm": ["seed", "threads"],
     "05_forecast_tuning": ["smallest_group", "seed", "threads"],
-    "06_gru4rec_baseline": ["smallest_group", "seed", "threads"],
-    "07_gru4rec_tuning": ["smallest_group", "seed", "threads"],
+    "06_gru4rec_baseline": ["smallest_group", "seed", "memory_limit", "threads"],
+    "07_gru4rec_tuning": ["smallest_group", "seed", "memory_limit", "threads"],
 }
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
 
@@ -55,6 +56,18 @@ def read_rules(facts: Mapping[str, Mapping[str, Any]]) -> Rules:
     names = {"gap_minutes": "sequence_gap_minutes"}
     names |= {name: name for name in ("min_session_length", "min_item_support")}
     return Rules(**{name: facts[fact]["value"] for name, fact in names.items()})
+
+
+def collect_events(events: ibis.Table, rules: Rules) -> pd.DataFrame:
+    """Return what sequences are made of: all events of the visitors who have enough of them for a sequence.
+
+    Most visitors of a shop have a single event, which no rule but the shortest length would make a sequence of; they
+    stay in the engine. Returns timestamp, visitorid, event and itemid, sorted as cleaning leaves them.
+    """
+    counts = events.group_by("visitorid").having(events.count() >= rules.min_session_length).agg()
+    chosen = events.semi_join(counts, "visitorid").select("timestamp", "visitorid", "event", "itemid")
+    frame = chosen.order_by(["timestamp", "visitorid", "itemid", "event"]).to_pandas()
+    return frame.astype({"timestamp": "datetime64[us]"})
 
 
 def build_sequences(events: pd.DataFrame, rules: Rules) -> pd.DataFrame:
