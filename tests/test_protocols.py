@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from shops import load, make_events, random_events
 from smartrocket import protocols
 from smartrocket.engine import connect
+from smartrocket.neighbours import simple_models
 from smartrocket.preparation import read_code
 from smartrocket.protocols import (
     CurrentFirst,
@@ -19,7 +20,7 @@ from smartrocket.protocols import (
     repeat_by_category,
     split_at_random,
 )
-from smartrocket.sequences import collect_sequences
+from smartrocket.sequences import collect_sequences, split_last_days
 from visits import Fixed, make_sessions
 
 KEEP_ALL = Rules(min_session_length=1, min_item_support=1)
@@ -144,23 +145,23 @@ def test_the_item_on_the_screen_stands_first_and_the_models_list_follows():
     assert np.argsort(-scores, axis=1).tolist() == [[2, 0, 1, 3], [3, 0, 1, 2]]
 
 
-def test_with_repeats_kept_the_rule_of_seen_items_rises(monkeypatch):
-    monkeypatch.setattr(protocols, "MOST_CLICKS", 300)
-    events = random_events(5, rows=6000, days=30, visitors=300, items=30)
+def test_with_repeats_kept_the_rule_of_seen_items_rises():
+    events = random_events(5, rows=1500, days=30, visitors=80, items=30)
     # Every view is repeated a second later.
     again = events.assign(timestamp=events["timestamp"] + pd.Timedelta(seconds=1))
     events = in_order(pd.concat([events, again]))
-    removed = build_sequences(events, Rules(min_item_support=1))
-    item_ids = np.unique(removed["itemid"])
-    kept = rank_with_repeats(
-        events, Rules(min_item_support=1), 7, item_ids, {"GRU4Rec": Fixed(np.arange(len(item_ids)))}, seed=1
-    )
-    assert len(kept["STAN"].ranks) == 300
+    item_ids = np.unique(events["itemid"])
+    networks = {"GRU4Rec": Fixed(np.arange(len(item_ids)))}
+    kept = rank_with_repeats(events, Rules(min_item_support=1), 7, item_ids, 3, networks)
+    assert list(kept) == [*simple_models(3), "GRU4Rec"]
+    _, test = split_last_days(build_sequences(events, Rules(min_item_support=1, keep_repeats=True)), 7)
+    assert len(kept["STAN"].ranks) == len(test) - test["sessionid"].nunique() > 100
     first = kept["items already seen"].gains("hit_rate@1").mean()
     assert first > 0.4
     assert kept["GRU4Rec"].gains("hit_rate@1").mean() == pytest.approx(first, abs=0.05)
-    finding = protocols.describe_repeats_kept(kept, kept, "")
+    finding = protocols.describe_repeats_kept(kept, kept, 1, "")
     assert finding.figure is not None
     assert "on the screen already" in finding.reading
-    assert protocols.describe_repeats_kept(kept, {}, "").figure is None
-    assert protocols.describe_repeats_kept(kept, kept, "Too few.").reading == "Too few."
+    assert "The best model is " in finding.reading
+    assert protocols.describe_repeats_kept(kept, {}, 1, "").figure is None
+    assert protocols.describe_repeats_kept(kept, kept, 1, "Too few.").reading == "Too few."

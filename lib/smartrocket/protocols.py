@@ -14,7 +14,7 @@ import pandas as pd
 
 from smartrocket import figures
 from smartrocket.findings import Finding
-from smartrocket.neighbours import Popularity, SeenItems, stan
+from smartrocket.neighbours import simple_models
 from smartrocket.ranking import (
     Ranking,
     Recommender,
@@ -23,13 +23,9 @@ from smartrocket.ranking import (
     next_clicks,
     read_sessions,
     repeats_in_a_row,
-    sample_clicks,
 )
 from smartrocket.sequences import split_last_days
 from smartrocket.wording import percent, plural
-
-MOST_CLICKS = 5000
-"""How many clicks with repeats kept are ranked; of more, as many are drawn at random."""
 
 COLUMNS = ["sessionid", "visitorid", "itemid", "timestamp"]
 
@@ -171,41 +167,43 @@ def rank_with_repeats(
     rules: Rules,
     test_days: int,
     item_ids: np.ndarray,
+    recent_days: float,
     networks: Mapping[str, Recommender],
-    seed: int,
 ) -> dict[str, Ranking]:
-    """Rank the clicks of the same test with repeats in a row kept; nothing where it asks nothing.
+    """Rank all clicks of the same test with repeats in a row kept; nothing where it asks nothing.
 
-    Popularity, the rule of items already seen and STAN are trained anew on sequences with repeats. The trained
-    `networks` answer as `CurrentFirst`. The catalogue stays the one they know (`item_ids`).
+    The simple models are trained anew on sequences with repeats; `recent_days` is the window of recent popularity. The
+    trained `networks`, alone or in a blend, answer as `CurrentFirst`. The catalogue stays the one they know
+    (`item_ids`).
     """
     sequences = build_sequences(events, replace(rules, keep_repeats=True))
     sequences = sequences[sequences["itemid"].isin(item_ids)]
     long = sequences.groupby("sessionid")["itemid"].transform("size") >= rules.min_session_length
     train, test = (read_sessions(part, item_ids) for part in split_last_days(sequences[long], test_days))
-    clicks = sample_clicks(next_clicks(test), MOST_CLICKS, seed)
-    simple = {"popularity": Popularity(), "items already seen": SeenItems(), "STAN": stan()}
-    models: dict[str, Recommender] = {name: model.fit(train, len(item_ids)) for name, model in simple.items()}
+    models = {name: model.fit(train, len(item_ids)) for name, model in simple_models(recent_days).items()}
     for name, network in networks.items():
         models[name] = CurrentFirst(network) if repeats_in_a_row(train) else network
-    return evaluate_all(models, clicks, len(item_ids))
+    return evaluate_all(models, next_clicks(test), len(item_ids))
 
 
-def describe_repeats_kept(removed: Mapping[str, Ranking], kept: Mapping[str, Ranking], refusal: str) -> Finding:
+def describe_repeats_kept(
+    removed: Mapping[str, Ranking], kept: Mapping[str, Ranking], seed: int, refusal: str
+) -> Finding:
     """Show each model's hit rate@20 with repeats in a row removed and kept; `refusal` says why not, if so."""
     if refusal or not kept:
         return Finding(refusal or "No test session is left with its repeats, so they are not looked at.")
     metric = "hit_rate@20"
     names = [name for name in kept if name in removed]
-    values = {
-        "removed": [float(removed[name].gains(metric).mean()) for name in names],
-        "kept": [float(kept[name].gains(metric).mean()) for name in names],
-    }
+    rankings = {"removed": [removed[name] for name in names], "kept": [kept[name] for name in names]}
+    values = {label: np.array([own.gains(metric).mean() for own in row]) for label, row in rankings.items()}
     figure, axes = figures.canvas(height=1 + 0.5 * len(names))
     for place, (label, bars) in enumerate(values.items()):
         at = np.arange(len(names)) + 0.38 * place
-        drawn = axes.barh(at, bars, 0.36, label=f"repeats {label}", color=figures.PALETTE[place])
-        axes.bar_label(drawn, [percent(value) for value in bars], padding=3, fontsize=8)
+        axes.barh(at, bars, 0.36, label=f"repeats {label}", color=figures.PALETTE[place])
+        ends = np.array([own.interval(metric, seed) for own in rankings[label]], dtype=float)
+        axes.errorbar(bars, at, xerr=np.abs(ends.T - bars), fmt="none", ecolor=figures.INK, elinewidth=1)
+        for value, end, height in zip(bars, np.fmax(ends[:, 1], bars), at, strict=True):
+            axes.annotate(percent(value), (end, height), (4, -3), textcoords="offset points", fontsize=8)
     axes.set_yticks(np.arange(len(names)) + 0.19, names)
     axes.invert_yaxis()
     axes.set(xlabel="hit rate@20")
@@ -219,12 +217,15 @@ def describe_repeats_kept(removed: Mapping[str, Ranking], kept: Mapping[str, Ran
     reading = (
         f"With repeats kept, {percent(float((last == clicks.targets).mean()))} of {plural(len(clicks), 'click')} "
         f"to predict are on the item that is on the screen already. The rule of items already seen goes from "
-        f"{percent(values['removed'][rule])} to {percent(values['kept'][rule])}, and has learned nothing."
+        f"{percent(values['removed'][rule])} to {percent(values['kept'][rule])}, and has learned nothing. The best "
+        f"model is {names[int(values['removed'].argmax())]} where repeats are removed "
+        f"({percent(values['removed'].max())}), {names[int(values['kept'].argmax())]} where they are kept "
+        f"({percent(values['kept'].max())})."
     )
     return Finding(
         reading=reading,
         figure=figure,
         caption="Hit rate@20 on the same days, with clicks that repeat the item on the screen removed (the headline "
-        "protocol) and kept.",
+        "protocol) and kept, with 95 % intervals.",
         alt=reading,
     )
