@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from IPython.display import HTML, Markdown
+from optuna.trial import create_trial
 
 from smartrocket import recommendation_report as report
 from smartrocket import recommendation_slices as slices
@@ -131,6 +132,26 @@ def test_the_part_of_the_network_in_the_blend_is_told():
     assert not CLAIM.search(few.reading)
     frame = report.company_frame({"day_decay": 100.0}, {"day_decay": 51.25})
     assert frame.to_dict("records") == [{"setting": "day decay", "untuned": "100", "tuned": "51.25"}]
+
+
+def test_an_example_is_read_out():
+    rows = [["random walk", "7", "9 ✓", None], ["STAN", "9 ✓", "7", None], ["popularity", "1", "2", None]]
+    listed = pd.DataFrame(rows, columns=["model", "1", "2", "3"])
+    found = "Random walk and STAN have the item that was clicked next among the first 3 items."
+    assert report.describe_example(listed) == found
+    assert report.describe_example(listed.head(2)).startswith("All 2 models have")
+    assert report.describe_example(listed.tail(1)).startswith("No model has")
+    assert report.describe_example(listed.head(1)).startswith("Random walk has")
+
+
+def test_what_the_search_did_to_stan_is_told():
+    before, after = {"day_decay": 100.0, "neighbours": 500}, {"day_decay": 51.25, "neighbours": 500}
+    trials = [create_trial(value=value) for value in (0.2, 0.25, 0.1)]
+    told = report.describe_company(before, after, trials, 300, 200)
+    assert told == "The search, of 3 trials, changed day decay. NDCG@20 on validation went from 0.2000 to 0.2500."
+    assert "None of the 3 trials" in report.describe_company(before, before, trials, 300, 200)
+    assert "0.2" not in report.describe_company(before, after, trials, 100, 200)
+    assert report.describe_company(before, before, [], 0, 200).startswith("Nothing could be searched")
 
 
 def test_a_sentence_begins_with_a_capital():

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown
+from optuna.trial import FrozenTrial
 
 from smartrocket import figures
 from smartrocket.findings import Finding
@@ -270,6 +271,17 @@ def example_frame(
     return pd.DataFrame(rows, columns=["model", *(str(place) for place in range(1, length + 1))])
 
 
+def describe_example(listed: pd.DataFrame) -> str:
+    """Say which models list the item that came next in an example; `listed` is what `example_frame` returns."""
+    places = listed.drop(columns="model")
+    found = places.apply(lambda column: column.str.endswith("✓", na=False)).any(axis=1)
+    names, length = listed.loc[found, "model"].tolist(), plural(len(places.columns), "item")
+    if not names:
+        return f"No model has the item that was clicked next among its first {length}."
+    who = f"All {number(len(names))} models" if 1 < len(names) == len(listed) else capitalise(joined(names))
+    return f"{who} {'has' if len(names) == 1 else 'have'} the item that was clicked next among the first {length}."
+
+
 def example_title(clicks: NextClicks, example: int, item_ids: np.ndarray) -> str:
     """Say what was seen and what came next in an example."""
     seen = item_ids[clicks.prefixes.take(np.array([example])).items]
@@ -532,6 +544,27 @@ def company_frame(untuned: Mapping[str, float], tuned: Mapping[str, float]) -> p
         for name in untuned
     ]
     return pd.DataFrame(rows)
+
+
+def describe_company(
+    untuned: Mapping[str, float], tuned: Mapping[str, float], trials: Sequence[FrozenTrial], judged: int, least: int
+) -> str:
+    """Say what the search for STAN's settings changed, and what that is worth on the validation clicks.
+
+    The first of the `trials` has the untuned settings. `judged` is how many clicks they were judged by: below `least`,
+    no value is told.
+    """
+    if not trials:
+        return "Nothing could be searched, so STAN keeps its settings."
+    changed = [name.replace("_", " ") for name in untuned if setting_text(untuned[name]) != setting_text(tuned[name])]
+    ran = plural(len(trials), "trial")
+    if not changed:
+        return f"None of the {ran} did better than the untuned settings, so they stay."
+    text = f"The search, of {ran}, changed {joined(changed)}."
+    if judged < least:
+        return f"{text} It was judged by {plural(judged, 'validation click')}, too few to say what that is worth."
+    first, best = trials[0].value, max(trial.value for trial in trials if trial.value is not None)
+    return f"{text} {LABELS[METRIC]} on validation went from {first:.4f} to {best:.4f}."
 
 
 def judge_tuning(rankings: Mapping[str, Ranking], tuned: str, baseline: str, seed: int, least: int) -> str:
