@@ -176,6 +176,7 @@ def draw_related(related: ibis.Table, events: ibis.Table) -> Finding:
     spread = counts.group_by("neighbours").agg(items=counts.count()).order_by("neighbours").to_pandas()
     items = int(spread["items"].sum())
     strongest = related.filter(related["rank"] == 0).lift.median().execute()
+    above = int((related.lift > 1).sum().execute()) / pairs
     figure, axes = figures.canvas(8, 2.8)
     axes.bar(spread.neighbours, spread["items"], color=figures.PALETTE[4])
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
@@ -187,7 +188,7 @@ def draw_related(related: ibis.Table, events: ibis.Table) -> Finding:
         alt=f"{number(items)} items have at least one related item.",
         reading=f"{plural(items, 'item')} ({percent(share)} of those in the log) have at least one related item, in "
         f"{plural(pairs, 'pair')}. The nearest neighbour of a median item shares {strongest:,.0f} times as many "
-        "sessions with it as chance would give.",
+        f"sessions with it as chance would give; {percent(above)} of the pairs share more than that.",
     )
 
 

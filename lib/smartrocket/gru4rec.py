@@ -103,8 +103,11 @@ class Parameter:
 class GRU4Rec:
     """A recommender for the next click; see `Settings` for its choices.
 
-    On a processor one seed gives one result, for one number of threads. With `device="cuda"` the same
-    draws of sessions and negatives are trained on a graphics card.
+    On a processor one seed gives one result, for one number of threads. With `device="cuda"` the first weights
+    and the draws of sessions and negatives are the same as there. Dropout masks are drawn on the card and differ,
+    and so do sums by rounding. So a model trained on a card is not a processor's model, but one such as another
+    seed would give: the same settings, and metrics that differ by chance. Without dropout, only rounding
+    sets the two apart. One seed does not promise the same bits twice on a card.
     """
 
     def __init__(self, settings: Settings | None = None, seed: int = 0, device: str = "cpu"):
