@@ -61,9 +61,7 @@ class ForecastShop:
         self.table, self.days = day_forecasts.apply_mix(self.table, self.days, self.mix)
         table[self.final] = self.mix.forecast(table)
         self.past = self.rehearsal.levels(self.demand)
-        by_day = rehearsal.fit_day_spreads(
-            self.panel, self.demand, self.rehearsal, self.folds, self.mix, self.chosen, *DAILY.values()
-        )
+        by_day = rehearsal.fit_day_spreads(self.demand, self.rehearsal, self.mix, HORIZON, 0)
         self.spreads = outlook.Spreads(rehearsal.fit_spreads(self.past, self.final, 0), by_day)
         self.confidence = forecast_confidence.fit_confidence(
             self.past["item"][self.final].to_numpy(), self.spreads.week["item"]

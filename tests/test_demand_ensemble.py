@@ -42,6 +42,17 @@ def test_a_model_that_knows_nothing_gets_nothing():
     assert found.forecast(past) == pytest.approx(past["mean"].to_numpy())
 
 
+def test_drawing_a_bold_baseline_to_the_mean_is_no_merit_of_a_model():
+    """A model that forecasts one number for every item lowers the loss of a baseline that is too bold."""
+    past = make_past(0.0)
+    past["bold"] = past["model"] * np.exp(0.9 * np.random.default_rng(2).normal(size=len(past)))
+    past["model"] = past["mean"] * 1.02
+    found = choose_mix(past, "model", ["zero", "bold"])
+    assert found.partner == "bold"
+    assert found.curve["loss"].min() < 0.95
+    assert found.weight == 0
+
+
 def test_a_model_like_the_baseline_is_not_worth_having():
     past = make_past(0.0)
     past["model"] = past["mean"] * 1.001

@@ -73,7 +73,10 @@ def test_readings_quote_the_data(shop, findings):
 
 
 def test_a_break_is_dated_and_the_weeks_that_it_spoils_are_counted(shop, findings):
-    assert "breaks on 1 March 2024 (40 % of the week before)" in findings["breaks"].reading
+    assert (
+        "breaks on 1 March 2024 (at first 40 % of the same weekdays in the four weeks before)"
+        in findings["breaks"].reading
+    )
     traffic = pd.Series(5.0, index=pd.date_range("2024-01-01", periods=100))
     spoiled = drawing.show_breaks(traffic, [shop.split.test_origins[1] + forecasting.DAY], shop.split)
     assert f"1 origin of the test's {len(shop.split.test_origins)} forecasts days" in spoiled.reading

@@ -1,10 +1,13 @@
 """Rehearsals: forecasts before the test, by models that did not know what came."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pytest
 
 from forecast_shop import BASELINE, DAILY, TUNED, grow
-from smartrocket import forecasting, rehearsal
+from smartrocket import day_forecasts, forecast_tables, forecasting, rehearsal
 from smartrocket.demand_baselines import BASELINES
 from test_forecasting import HORIZON, make_panel
 
@@ -24,22 +27,43 @@ def test_a_rehearsal_does_not_know_what_it_forecasts():
     last = shop.folds[0]
     frame = shop.panel.frame.copy()
     later = frame["date"] + HORIZON * forecasting.DAY > last.check_first
-    frame.loc[later, "target"] = 9
+    frame.loc[later, [name for name in frame if name.startswith("target")]] = 9
     models = {TUNED: shop.chosen}
     arguments = (shop.demand, shop.split, shop.folds[:1], models, shop.history, 28, *DAILY.values())
-    before, after = (rehearsal.rehearse(each, *arguments).table for each in (shop.panel, make_panel(frame)))
-    assert before[TUNED].tolist() == after[TUNED].tolist()
+    before, after = (rehearsal.rehearse(each, *arguments) for each in (shop.panel, make_panel(frame)))
+    assert before.table[TUNED].tolist() == after.table[TUNED].tolist()
+    assert before.days[TUNED].tolist() == after.days[TUNED].tolist()
+
+
+def test_what_is_rehearsed_is_the_forecast_that_is_tested():
+    """Placed into a fold, the way of the test gives the rehearsal's numbers: whole and days are reconciled."""
+    shop = grow()
+    fold = shop.folds[-1]
+    split = replace(shop.split, fold=fold, test_origins=forecasting.weekly_origins(fold))
+    whole = forecasting.train_chosen(shop.panel, fold.train_last, shop.chosen, *DAILY.values())
+    effort = (shop.chosen.parameters, shop.chosen.trees, *DAILY.values())
+    of_days = day_forecasts.train_days(shop.panel, fold.train_last, *effort)
+    table = forecast_tables.forecast_table(shop.panel, shop.demand, split, {}, 28, shop.place(split))
+    table, days = day_forecasts.add_horizon(table, shop.panel, TUNED, whole.booster, of_days)
+    at = shop.rehearsal.table["origin"].isin(split.test_origins).to_numpy()
+    assert shop.rehearsal.table.loc[at, TUNED].tolist() == table[TUNED].tolist()
+    assert shop.rehearsal.days[TUNED][at].tolist() == days.tolist()
+    assert days.sum(axis=1) == pytest.approx(table[TUNED].to_numpy())
+    assert not np.allclose(table[TUNED], table[day_forecasts.AT_ONCE])
 
 
 def test_the_check_days_are_rehearsed_by_the_model_that_stopped_there():
     shop = grow()
     booster = shop.stopped.booster
-    found = rehearsal.rehearse_check(shop.panel, shop.demand, shop.split, {BASELINE: booster}, shop.history, 28)
+    effort = (shop.chosen.parameters, shop.stopped.trees, *DAILY.values())
+    of_days = day_forecasts.train_days(shop.panel, shop.split.fold.train_last, *effort)
+    models = {BASELINE: (booster, of_days)}
+    found = rehearsal.rehearse_check(shop.panel, shop.demand, shop.split, models, shop.history, 28)
     assert found.split.test_origins[-1] == shop.split.fold.check_last
     assert found.table.loc[found.table["known"], BASELINE].gt(0).all()
     assert set(found.levels(shop.demand)) == {"item", "category", "total"}
     assert rehearsal.rehearse_check(shop.panel, shop.demand, shop.split, {}, shop.history, 28) is None
-    assert rehearsal.rehearse_check(shop.panel, shop.demand, None, {BASELINE: booster}, shop.history, 28) is None
+    assert rehearsal.rehearse_check(shop.panel, shop.demand, None, models, shop.history, 28) is None
 
 
 @pytest.mark.parametrize("kind", ["young", "empty", "unsold"])

@@ -1,5 +1,6 @@
 """Breaks of the traffic: found where it changes and stays, not where it only wobbles."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +8,9 @@ import pytest
 from forecast_shop import grow
 from smartrocket import traffic_breaks
 from smartrocket.engine import connect, write_parquet
+from smartrocket.forecast_figures import show_breaks
 from smartrocket.forecasting import DAY
+from smartrocket.wording import percent
 from smartrocket.workspace import Workspace
 
 
@@ -22,6 +25,39 @@ def make_traffic(days: int = 90, seed: int = 0) -> pd.Series:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_rhythm_with_noise_is_no_break(seed):
     assert traffic_breaks.find_breaks(make_traffic(seed=seed)) == []
+
+
+@pytest.mark.parametrize("mean", [1, 10, 100])
+@pytest.mark.parametrize("overdispersed", [False, True])
+def test_steady_traffic_of_few_events_has_no_break(mean, overdispersed):
+    rng = np.random.default_rng(mean)
+    dates = pd.date_range("2024-01-01", periods=70)
+    found = 0
+    for _ in range(40):
+        rate = mean * (rng.gamma(3, 1 / 3, 70) if overdispersed else np.ones(70))
+        found += len(traffic_breaks.find_breaks(pd.Series(rng.poisson(rate).astype(float), index=dates)))
+    assert found <= 1
+
+
+def test_a_small_shop_that_halves_is_found_where_chance_would_not_do_it():
+    rng = np.random.default_rng(3)
+    dates = pd.date_range("2024-01-01", periods=90)
+    traffic = pd.Series(rng.poisson(np.where(np.arange(90) < 60, 60, 30)).astype(float), index=dates)
+    assert dates[60] in traffic_breaks.find_breaks(traffic)
+
+
+def test_a_break_is_told_by_the_ratio_that_decided():
+    traffic = make_traffic()
+    traffic.iloc[70:] *= 0.5
+    date = traffic.index[70]
+    usual = sum(np.median([traffic.iloc[70 + ahead - 7 * week] for week in range(1, 5)]) for ahead in range(2))
+    ratio = traffic_breaks.measure_break(traffic, date)
+    assert ratio == pytest.approx((traffic.iloc[70] + traffic.iloc[71]) / usual)
+    assert f"at first {percent(ratio, 0)} of the same weekdays" in show_breaks(traffic, [date], grow().split).reading
+    # A profile may name days that the log cannot judge.
+    assert traffic_breaks.measure_break(traffic, traffic.index[0]) is None
+    assert traffic_breaks.measure_break(traffic, traffic.index[-1] + 9 * DAY) is None
+    plt.close("all")
 
 
 @pytest.mark.parametrize("factor", [0.5, 2.0])

@@ -1,5 +1,7 @@
 """Figures of the tuning notebook: the search, the mix, what they bought, and how sure a forecast is."""
 
+from dataclasses import replace
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import pytest
@@ -30,7 +32,7 @@ def draw(shop) -> dict:
     measured = drawing.measure_coverage(shop.known, shop.demand, shop.final, spread, 0)
     worth = shop.known.iloc[:0]
     if shop.confidence:
-        worth = forecast_confidence.measure_confidence(shop.known, shop.final, shop.confidence, 0)
+        worth = forecast_confidence.measure_confidence(shop.known, shop.final, shop.confidence, 0, 50)
     return {
         "folds": drawing.show_folds(shop.split, shop.folds),
         "mix": drawing.show_mix(shop.mix),
@@ -82,8 +84,7 @@ def test_choices_are_compared_by_their_best_trials():
 
 @pytest.mark.parametrize(("weight", "words"), [(0.0, "forecasts alone"), (0.55, "gets 55 %"), (1.0, "alone")])
 def test_the_mix_says_who_gets_what(weight, words):
-    mix = grow().mix
-    chosen = type(mix)(mix.model, mix.partner, weight, 1.0, mix.curve)
+    chosen = replace(grow().mix, weight=weight, best=1.0)
     assert words in drawing.show_mix(chosen).reading
     plt.close("all")
 

@@ -11,7 +11,7 @@ from smartrocket.demand_scores import FORECAST_FLOOR, poisson_deviance
 WEIGHTS = np.linspace(0, 1, 21)
 
 LEAST_GAIN = 0.01
-"""A mix that lowers the loss by less than this share is not worth having a model."""
+"""A mix that lowers the loss by less than this share of the partner's is not worth having a model."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,8 @@ class Mix:
     """A model's part (0 to 1) in a mix with a baseline, the `partner`, and what each part would have scored.
 
     `curve` has a row a weight: weight, loss (1: the partner alone), error (the standard error of its difference from
-    the smallest loss); `best` is the weight with the smallest loss.
+    the smallest loss); `best` is the weight with the smallest loss. `drawn` is the smallest loss of the partner mixed
+    with one number for all items instead of the model, the mean of the units sold.
     """
 
     model: str
@@ -27,6 +28,7 @@ class Mix:
     weight: float
     best: float
     curve: pd.DataFrame
+    drawn: float
 
     @property
     def name(self) -> str:
@@ -55,7 +57,12 @@ def choose_mix(past: pd.DataFrame, model: str, baselines: Sequence[str]) -> Mix 
     `past` has series, actual, scale (of the RMSSE, missing where there is none) and the forecasts. The partner is the
     baseline with the smallest loss. Of all weights the smallest one is taken whose loss is within one standard error of
     the smallest loss, the error being that of their paired difference (after the rule of Breiman et al. 1984: the
-    simplest of what is about as good); a model with which the loss falls by less than `LEAST_GAIN` gets no part.
+    simplest of what is about as good).
+
+    Mixed with anything steady, a baseline of too bold forecasts gains, even with a model that learned nothing. So the
+    partner is mixed with the mean of the units sold too, and a model gets a part only if with it the loss falls by
+    `LEAST_GAIN` more than with that one number.
+
     Losses weigh both scores alike, the Poisson deviance and the scaled squared error, each as a share of the partner's;
     the standard error takes an item's weeks as one observation.
     """
@@ -67,15 +74,21 @@ def choose_mix(past: pd.DataFrame, model: str, baselines: Sequence[str]) -> Mix 
     partner = min(baselines, key=lambda name: float((losses[name].mean(axis=0) / np.maximum(usual, 1e-12)).mean()))
     unit = losses[partner].mean(axis=0)
     unit[unit <= 0] = 1.0
-    forecasts = [mix(past[model].to_numpy(), past[partner].to_numpy(), weight) for weight in WEIGHTS]
-    each = np.array([(measure_losses(past, forecast) / unit).mean(axis=1) for forecast in forecasts])
-    mean = each.mean(axis=1)
+    of_model = _try_weights(past, past[model].to_numpy(), partner, unit)
+    mean = of_model.mean(axis=1)
     best = int(mean.argmin())
-    errors = np.array([_standard_error(loss - each[best], past["series"]) for loss in each])
+    errors = np.array([_standard_error(loss - of_model[best], past["series"]) for loss in of_model])
+    drawn = float(_try_weights(past, np.full(len(past), past["actual"].mean()), partner, unit).mean(axis=1).min())
     near = np.flatnonzero(mean <= mean[best] + errors)
-    chosen = int(near[0]) if mean[best] <= 1 - LEAST_GAIN else 0
+    chosen = int(near[0]) if mean[best] <= drawn - LEAST_GAIN else 0
     curve = pd.DataFrame({"weight": WEIGHTS, "loss": mean, "error": errors})
-    return Mix(model, partner, float(WEIGHTS[chosen]), float(WEIGHTS[best]), curve)
+    return Mix(model, partner, float(WEIGHTS[chosen]), float(WEIGHTS[best]), curve, drawn)
+
+
+def _try_weights(past: pd.DataFrame, other: np.ndarray, partner: str, unit: np.ndarray) -> np.ndarray:
+    """Return each row's loss, in the partner's units, with each of `WEIGHTS` for the other forecast."""
+    forecasts = [mix(other, past[partner].to_numpy(), weight) for weight in WEIGHTS]
+    return np.array([(measure_losses(past, forecast) / unit).mean(axis=1) for forecast in forecasts])
 
 
 def measure_losses(past: pd.DataFrame, forecast: np.ndarray) -> np.ndarray:

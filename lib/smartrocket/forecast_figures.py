@@ -25,7 +25,7 @@ from smartrocket.findings import Finding
 from smartrocket.forecast_tables import RECONCILED
 from smartrocket.forecasting import DAY, Fold, Panel, Split, Training
 from smartrocket.tables import table
-from smartrocket.traffic_breaks import FALL, RISE, reach_into
+from smartrocket.traffic_breaks import FALL, RISE, measure_break, reach_into
 from smartrocket.wording import joined, number, plural
 
 MODEL, SIMPLE, MARK = figures.PALETTE[0], figures.MUTED, figures.PALETTE[1]
@@ -208,7 +208,7 @@ def show_breaks(traffic: pd.Series, breaks: Sequence[pd.Timestamp], split: Split
     date_axis(ax)
     reached = int(reach_into(split.test_origins, split.horizon, breaks).sum())
     if breaks:
-        ways = [f"{day(date)} ({percent(_change(traffic, date), 0)} of the week before)" for date in breaks]
+        ways = [_describe_break(traffic, date) for date in breaks]
         reading = (
             f"The shop's traffic breaks on {joined(ways)}. {plural(reached, 'origin')} of the test's "
             f"{len(split.test_origins)} forecast{'s' if reached == 1 else ''} days that such a break begins in."
@@ -217,7 +217,7 @@ def show_breaks(traffic: pd.Series, breaks: Sequence[pd.Timestamp], split: Split
         reading = (
             "The shop's traffic shows no break: on no two days in a row did it fall by more than "
             f"{percent(1 - FALL, 0)} or rise by more than {percent(RISE - 1, 0)} against the same weekdays of the four "
-            "weeks before."
+            "weeks before, beyond what so many events vary by chance."
         )
     return Finding(
         reading=reading,
@@ -227,10 +227,11 @@ def show_breaks(traffic: pd.Series, breaks: Sequence[pd.Timestamp], split: Split
     )
 
 
-def _change(traffic: pd.Series, date: pd.Timestamp) -> float:
-    after = traffic[(traffic.index >= date) & (traffic.index < date + 2 * DAY)].mean()
-    before = traffic[(traffic.index < date - 5 * DAY) & (traffic.index >= date - 7 * DAY)].mean()
-    return after / max(before, 1e-9)
+def _describe_break(traffic: pd.Series, date: pd.Timestamp) -> str:
+    ratio = measure_break(traffic, date)
+    if ratio is None:
+        return day(date)
+    return f"{day(date)} (at first {percent(ratio, 0)} of the same weekdays in the four weeks before)"
 
 
 def breaks_table(scores: pd.DataFrame, without: pd.DataFrame | None, models: Sequence[str]) -> HTML | Markdown:

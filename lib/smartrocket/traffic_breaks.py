@@ -20,6 +20,12 @@ LEAST_DAYS = 2
 FALL, RISE = 0.65, 1 / 0.65
 """The traffic, relative to that of the weeks before, below or above which it has changed."""
 
+SURE = 4.0
+"""So many standard errors from the usual a change must lie: every day of the log is a chance to be wrong."""
+
+MEDIAN_VARIANCE = 0.3
+"""Variance of the median of `WEEKS` normal numbers, relative to that of one."""
+
 
 def read_breaks(
     workspace: Workspace, panel: Panel, given: Sequence[str] | None, threads: int
@@ -42,19 +48,55 @@ def count_traffic(events: ibis.Table, first: pd.Timestamp, last: pd.Timestamp) -
 def find_breaks(traffic: pd.Series) -> list[pd.Timestamp]:
     """Return the days on which traffic changed to another level and stayed there for `LEAST_DAYS` days or more.
 
-    A day's level is its traffic over the median of the same weekday in the `WEEKS` weeks before; the weeks after a
-    break are compared with it, until they have become the usual ones.
+    A day's level is its traffic over the usual one, see `usual_traffic`; the weeks after a break are compared with it,
+    until they have become the usual ones. Where few events make large swings by chance, the change must be more than
+    they make: its first days or its first week must lie `SURE` standard errors away.
     """
-    before = pd.concat([traffic.shift(7 * week) for week in range(1, WEEKS + 1)], axis=1)
-    level = traffic / before.median(axis=1).clip(lower=1e-9)
-    return sorted(_find_starts(level < FALL) + _find_starts(level > RISE))
+    level, sure = traffic / usual_traffic(traffic).clip(lower=1e-9), measure_surprise(traffic) >= SURE
+    return sorted(_find_starts(level < FALL, sure) + _find_starts(level > RISE, sure))
 
 
-def _find_starts(changed: pd.Series) -> list[pd.Timestamp]:
+def usual_traffic(traffic: pd.Series) -> pd.Series:
+    """Return for each day the median of the same weekday in the `WEEKS` weeks before, as far as there are any."""
+    return pd.concat([traffic.shift(7 * week) for week in range(1, WEEKS + 1)], axis=1).median(axis=1)
+
+
+def measure_surprise(traffic: pd.Series) -> pd.Series:
+    """Return for each day how many standard errors the days from it on lie from the usual; 0 where unknown.
+
+    The larger of that of `LEAST_DAYS` days and of a week. It is measured on twice the root of the counts, whose
+    variance is 1 if events come by chance (Anscombe 1948). Traffic that varies more than that is known by how its
+    weeks differ: the standard error is never less than chance, nor than the median difference suggests.
+    """
+    steady, usual = 2 * np.sqrt(traffic + 3 / 8), 2 * np.sqrt(usual_traffic(traffic) + 3 / 8)
+    surprise = pd.Series(0.0, index=traffic.index)
+    for days in (LEAST_DAYS, 7):
+        # Days that swing together make their sum swing more than single days tell.
+        swing = max(np.sqrt(days) * max(1.0, _weekly_swing(steady)), _weekly_swing(steady.rolling(days).sum()))
+        away = (steady - usual).rolling(days).sum() / (swing * np.sqrt(1 + MEDIAN_VARIANCE))
+        surprise = np.maximum(surprise, away.shift(1 - days).abs().fillna(0.0))
+    return surprise
+
+
+def _weekly_swing(values: pd.Series) -> float:
+    """Return the standard deviation of values by how they differ from a week before, of which a break spoils few."""
+    middle = values.diff(7).abs().median()
+    # The median of a normal number's size is 0.6745 of its standard deviation.
+    return 0.0 if np.isnan(middle) else float(middle / 0.6745 / np.sqrt(2))
+
+
+def measure_break(traffic: pd.Series, date: pd.Timestamp) -> float | None:
+    """Return the traffic of a break's first `LEAST_DAYS` days over the usual one, None where that is not known."""
+    first = traffic.index[(traffic.index >= date) & (traffic.index < date + LEAST_DAYS * DAY)]
+    usual = usual_traffic(traffic)[first].sum()
+    return float(traffic[first].sum() / usual) if usual > 0 else None
+
+
+def _find_starts(changed: pd.Series, sure: pd.Series) -> list[pd.Timestamp]:
     changed = changed & (np.arange(len(changed)) >= 7 * WEEKS)
     lasting = changed[::-1].rolling(LEAST_DAYS, min_periods=LEAST_DAYS).sum()[::-1] == LEAST_DAYS
     starts: list[pd.Timestamp] = []
-    for date in changed.index[lasting & ~changed.shift(1, fill_value=False)]:
+    for date in changed.index[lasting & sure & ~changed.shift(1, fill_value=False)]:
         # A new level that wobbles is not a new break.
         if not starts or (date - starts[-1]).days >= 7 * WEEKS:
             starts.append(date)

@@ -184,8 +184,10 @@ def show_mix(mix: Mix | None) -> Finding:
     gain = 1 - curve["loss"].min()
     if mix.weight == 0:
         decision = (
-            f"even at its best the mix would lower the loss by {percent(max(gain, 0.0), 2)} only; less than "
-            f"{percent(LEAST_GAIN, 0)} is not worth a model, so the baseline forecasts alone"
+            f"even at its best the mix would lower the loss by {percent(max(gain, 0.0), 2)} only, where the baseline "
+            f"without any model, drawn towards one number for all items, gains "
+            f"{percent(max(1 - mix.drawn, 0.0), 2)}; less than {percent(LEAST_GAIN, 0)} more than that is not worth a "
+            "model, so the baseline forecasts alone"
         )
     elif mix.weight == 1:
         decision = "the model forecasts alone: with any part for the baseline it would have gained clearly less"
