@@ -130,9 +130,9 @@ def test_related_items_are_drawn_and_told(connection):
     finding = told.draw_related(load(connection, PAIRS), events)
     assert "2 items (50.0 % of those in the log) have at least one related item, in 3 pairs" in finding.reading
     assert "shares 4 times as many sessions" in finding.reading
-    assert "100.0 % of the pairs share more than that" in finding.reading
+    assert "100.0 % of the pairs share more than chance" in finding.reading
     apart = told.draw_related(load(connection, PAIRS.assign(lift=[4.0, 0.5, 4.0])), events)
-    assert "66.7 % of the pairs share more than that" in apart.reading
+    assert "66.7 % of the pairs share more than chance" in apart.reading
     assert told.draw_related(load(connection, PAIRS.head(0)), events).figure is None
 
 

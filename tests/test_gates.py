@@ -49,7 +49,7 @@ def test_a_model_below_a_rule_stops_the_run_unless_it_is_only_to_warn():
     warned = comparison_gate(ranked, "network", "rule", stops=False)
     enforce([warned])
     assert describe_gates([warned]).startswith("**Warning: 1 of 1 gates failed.** network beats rule.")
-    assert describe_gates([comparison_gate(ranked, "rule", "network", stops=True)]) == "No gate failed, of 1."
+    assert describe_gates([comparison_gate(ranked, "rule", "network", stops=True)]) == "None of the 1 gate failed."
 
 
 def rankings_of(hits: list[int], sessions: int = 40) -> list[Ranking]:

@@ -188,7 +188,7 @@ def draw_related(related: ibis.Table, events: ibis.Table) -> Finding:
         alt=f"{number(items)} items have at least one related item.",
         reading=f"{plural(items, 'item')} ({percent(share)} of those in the log) have at least one related item, in "
         f"{plural(pairs, 'pair')}. The nearest neighbour of a median item shares {strongest:,.0f} times as many "
-        f"sessions with it as chance would give; {percent(above)} of the pairs share more than that.",
+        f"sessions with it as chance would give. {percent(above)} of the pairs share more than chance would give.",
     )
 
 

@@ -8,6 +8,7 @@ import pandas as pd
 
 from smartrocket.errors import InputError
 from smartrocket.ranking import Ranking, Sessions, bootstrap_interval
+from smartrocket.wording import plural
 
 LOOK_CLOSER = (
     "Find out why; where it is the shop's nature, `stop_when_implausible: false` in the profile gives the report, "
@@ -118,7 +119,7 @@ def describe_gates(gates: Sequence[Gate]) -> str:
     """Say in Markdown whether the gates passed; where one failed, that the figures are not to be trusted yet."""
     failed = [gate.name for gate in gates if not gate.passed]
     if not failed:
-        return f"No gate failed, of {len(gates)}."
+        return f"None of the {plural(len(gates), 'gate')} failed."
     return (
         f"**Warning: {len(failed)} of {len(gates)} gates failed.** {'; '.join(failed)}. Until the reason is known, "
         "the figures of this page are not to be trusted."
