@@ -19,7 +19,7 @@ def draw(shop) -> dict:
         missed = day_forecasts.add_up_days(shop.table, shop.demand, shop.days)
     bands = {level: drawing.show_bands(shop.tested, shop.upcoming, level, 2) for level in ("item", "category", "total")}
     return {
-        "days": drawing.show_days(scores, BASELINE),
+        "days": drawing.show_days(scores, BASELINE, 3),
         "residuals": drawing.show_residuals(missed, BASELINE),
         "next": drawing.show_next_week(shop.upcoming),
         **bands,
@@ -60,7 +60,7 @@ def test_each_day_ahead_has_its_row():
     scores = day_forecasts.score_days(shop.table, shop.demand, shop.split, BASELINE, shop.days, BASELINES, 50, 0)
     shown = drawing.days_table(scores, BASELINE).data
     assert shown.count("<tr") == 1 + HORIZON
-    assert f"of {HORIZON}" in drawing.show_days(scores, BASELINE).reading
+    assert f"of {HORIZON}" in drawing.show_days(scores, BASELINE, 3).reading
     plt.close("all")
 
 

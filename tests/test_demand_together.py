@@ -1,5 +1,6 @@
 """What is bought together is counted right, and its forecast stands beside it."""
 
+import ibis
 import pandas as pd
 import pytest
 
@@ -16,7 +17,7 @@ def make_upcoming(forecasts=FORECASTS):
 
 def make_events(event, *sessions):
     rows = [(number, event, item) for number, items in enumerate(sessions) for item in items]
-    return pd.DataFrame(rows, columns=["sessionid", "event", "itemid"])
+    return ibis.memtable(pd.DataFrame(rows, columns=["sessionid", "event", "itemid"]))
 
 
 def test_pairs_are_counted_once_a_session():
@@ -41,7 +42,7 @@ def test_the_item_that_sells_most_leads():
 
 
 def test_views_stand_in_where_nothing_is_bought_together():
-    events = pd.concat([make_events("view", *[[1, 2]] * 4), make_events("transaction", [1], [2])])
+    events = make_events("view", *[[1, 2]] * 4).union(make_events("transaction", [1], [2]))
     company = demand_together.find_company(make_upcoming(), events)
     assert company.kind == "view"
     text = demand_together.describe_company(company, 7)

@@ -181,7 +181,15 @@ def make_scores(low: float | None, value: float, high: float | None) -> pd.DataF
     ],
 )
 def test_verdicts_follow_the_interval(interval, words):
-    assert words in drawing.verdict(make_scores(*interval), "A", ["zero"])
+    assert words in drawing.verdict(make_scores(*interval), "A", ["zero"], 3)
+
+
+def test_two_weeks_say_nothing_about_how_weeks_differ():
+    told = drawing.verdict(make_scores(0.1, 0.2, 0.3), "A", ["zero"], 2)
+    assert "better for these 2 weeks" in told
+    assert "how much weeks differ is not in the interval" in told
+    assert "for this one week" in drawing.verdict(make_scores(-0.3, -0.2, -0.1), "A", ["zero"], 1)
+    assert "weeks differ" not in drawing.verdict(make_scores(0.1, 0.2, 0.3), "A", ["zero"], 3)
 
 
 def test_calibration_groups_are_equal_and_grow():

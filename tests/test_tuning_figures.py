@@ -60,7 +60,7 @@ def test_a_shop_without_a_test_is_told_so(kind):
     for shown in (drawing.coverage_table(empty), drawing.confidence_table(empty), drawing.effort_table({})):
         assert shown.data == drawing.LEFT_OUT
     assert drawing.choices_table(empty, ["monotone"]).data == drawing.NOTHING_LEARNED
-    assert drawing.judge_tuning(None, "A", "zero").reading == drawing.LEFT_OUT
+    assert drawing.judge_tuning(None, "A", "zero", 3).reading == drawing.LEFT_OUT
 
 
 def test_a_search_without_progress_names_no_setting():
@@ -99,7 +99,7 @@ def test_the_mix_says_who_gets_what(weight, words):
     ],
 )
 def test_the_verdict_on_tuning_follows_the_interval(interval, words):
-    assert words in drawing.judge_tuning(make_scores(*interval), "A", "zero").reading
+    assert words in drawing.judge_tuning(make_scores(*interval), "A", "zero", 3).reading
 
 
 def test_every_score_of_two_models_stands_side_by_side():

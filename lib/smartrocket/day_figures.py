@@ -11,7 +11,7 @@ from smartrocket import figures
 from smartrocket.demand_distribution import INTERVALS
 from smartrocket.demand_scores import score_of
 from smartrocket.findings import Finding, escape_markdown
-from smartrocket.forecast_figures import LEFT_OUT, MARK, MODEL, NOTHING_SOLD, date_axis, day, percent
+from smartrocket.forecast_figures import LEFT_OUT, MARK, MODEL, NOTHING_SOLD, beyond_chance, date_axis, day, percent
 from smartrocket.forecasting import DAY
 from smartrocket.outlook import BANDS
 from smartrocket.tables import table
@@ -55,8 +55,8 @@ def days_table(scores: pd.DataFrame, model: str) -> HTML | Markdown:
     )
 
 
-def show_days(scores: pd.DataFrame, model: str) -> Finding:
-    """Show the model's advantage over the best baseline by day ahead."""
+def show_days(scores: pd.DataFrame, model: str, origins: int) -> Finding:
+    """Show the model's advantage over the best baseline by day ahead, as measured at so many origins."""
     skills = scores[scores["metric"] == "poisson_deviance_skill"] if len(scores) else scores
     if skills.empty:
         return Finding(LEFT_OUT)
@@ -73,10 +73,11 @@ def show_days(scores: pd.DataFrame, model: str) -> Finding:
     first, last = skills.iloc[0], skills.iloc[-1]
     reading = (
         f"On the first day ahead the advantage of {model} over the best baseline is {percent(first['value'])}, on "
-        f"the last {percent(last['value'])}. It is beyond chance on {plural(len(ahead), 'day')} of {len(skills)}"
+        f"the last {percent(last['value'])}. On {plural(len(ahead), 'day')} of {len(skills)}"
     )
     if len(ahead) and len(unsure):
         reading += f" (not on {joined([f'day {number_}' for number_ in unsure['day']])})"
+    reading += f" it is {beyond_chance(origins)}"
     return Finding(
         reading=reading + ".",
         figure=fig,

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import ibis
 import pandas as pd
 
 from smartrocket import figures
@@ -46,7 +47,7 @@ class Company:
     kind: str
 
 
-def find_company(upcoming: pd.DataFrame, session_events: pd.DataFrame) -> Company | None:
+def find_company(upcoming: pd.DataFrame, session_events: ibis.Table) -> Company | None:
     """Choose the item that is most often bought together with others and say with which.
 
     `upcoming` has the forecasts of the days to come (level, series, day, forecast, low_80, high_80),
@@ -57,22 +58,23 @@ def find_company(upcoming: pd.DataFrame, session_events: pd.DataFrame) -> Compan
     if weeks.empty:
         return None
     for kind in KINDS:
-        pairs = session_events.loc[session_events["event"] == kind, ["sessionid", "itemid"]].drop_duplicates()
-        pairs = pairs[pairs["itemid"].isin(weeks.index)]
-        sessions = pairs["sessionid"].nunique()
-        support = pairs["itemid"].value_counts()
-        sizes = pairs.groupby("sessionid")["itemid"].transform("size")
-        several = pairs[sizes.between(2, MOST_ITEMS)]
-        both = several.merge(several, on="sessionid")
-        both = both[both["itemid_x"] != both["itemid_y"]].groupby(["itemid_x", "itemid_y"]).size()
-        both = both[both >= FEWEST_TOGETHER]
+        pairs = (
+            session_events.filter(session_events.event == kind)
+            .select("sessionid", "itemid")
+            .distinct()
+            .filter(lambda pair: pair.itemid.isin([int(item) for item in weeks.index]))
+        )
+        both = count_together(pairs)
         if both.empty:
             continue
         # Of the items with a partner, the one that is expected to sell most: there the answer matters most.
         leads = both.index.get_level_values(0).unique()
         lead = int(weeks.loc[leads, "forecast"].sort_values(ascending=False, kind="stable").index[0])
         found = both.loc[lead].sort_values(ascending=False, kind="stable").head(PARTNERS)
-        own = int(support[lead])
+        names = [lead, *(int(item) for item in found.index)]
+        counted = pairs.filter(pairs.itemid.isin(names)).itemid.value_counts(name="sessions").to_pandas()
+        support = counted.set_index("itemid")["sessions"]
+        sessions, own = int(pairs.sessionid.nunique().to_pandas()), int(support[lead])
         partners = []
         for item, together in found.items():
             low, high = share_interval(float(together), float(own))
@@ -82,6 +84,21 @@ def find_company(upcoming: pd.DataFrame, session_events: pd.DataFrame) -> Compan
         row = weeks.loc[lead]
         return Company(lead, float(row["forecast"]), int(row["low_80"]), int(row["high_80"]), own, partners, kind)
     return None
+
+
+def count_together(pairs: ibis.Table) -> pd.Series:
+    """Return (item, item) -> in how many sessions both were, of pairs in `FEWEST_TOGETHER` sessions or more.
+
+    `pairs` has each item of a session once: sessionid, itemid. Sessions of more than `MOST_ITEMS` are left out. The
+    engine counts; only the pairs that are left come into memory.
+    """
+    sizes = pairs.group_by("sessionid").agg(size=pairs.count())
+    several = pairs.semi_join(sizes.filter(sizes["size"].between(2, MOST_ITEMS)), "sessionid")
+    other = several.view().select("sessionid", partner="itemid")
+    joined_pairs = several.join(other, "sessionid").filter(lambda pair: pair.itemid != pair.partner)
+    counted = joined_pairs.group_by("itemid", "partner").agg(together=joined_pairs.count())
+    counted = counted.filter(counted.together >= FEWEST_TOGETHER).order_by("itemid", "partner").to_pandas()
+    return counted.set_index(["itemid", "partner"])["together"]
 
 
 def show_company(company: Company | None, horizon: int) -> Finding:

@@ -17,6 +17,7 @@ from smartrocket.demand_scores import (
     DISTRIBUTION_SKILLS,
     SCORE_COLUMNS,
     SKILLS,
+    SMALLEST_ORIGINS,
     best_baseline,
     poisson_deviance,
     score_of,
@@ -326,14 +327,18 @@ def skill_table(levels: Mapping[str, pd.DataFrame], models: Sequence[str], rival
 
 
 def judge_sums(
-    levels: Mapping[str, pd.DataFrame], models: Sequence[str], baselines: Sequence[str], negative: int = 0
+    levels: Mapping[str, pd.DataFrame],
+    models: Sequence[str],
+    baselines: Sequence[str],
+    origins: int,
+    negative: int = 0,
 ) -> Finding:
     """Say for categories and for the whole shop what `models` add to the baselines.
 
-    `negative` says how many reconciled forecasts were below zero.
+    `origins` is the number of the test's, `negative` that of reconciled forecasts below zero.
     """
     parts = [
-        f"{heading}: {verdict(levels[level], model, [*baselines, SMOOTHED_SUM])}"
+        f"{heading}: {verdict(levels[level], model, [*baselines, SMOOTHED_SUM], origins)}"
         for level, heading in (("category", "Categories"), ("total", "The whole shop"))
         if level in levels
         for model in models
@@ -360,8 +365,8 @@ def origin_table(known: pd.DataFrame, models: Sequence[str]) -> HTML | Markdown:
     return table(shown, caption="Mean Poisson deviance at each origin of the test.", formats=formats)
 
 
-def compare_models(scores: pd.DataFrame, models: Sequence[str], baselines: Sequence[str]) -> Finding:
-    """Show every model's Poisson deviance of items with its interval, and say what `models` add."""
+def compare_models(scores: pd.DataFrame, models: Sequence[str], baselines: Sequence[str], origins: int) -> Finding:
+    """Show every model's Poisson deviance of items with its interval, and say what `models` add in so many origins."""
     rows = scores[scores["metric"] == "poisson_deviance"].dropna(subset=["value"])
     rows = rows.astype({"value": float, "low": float, "high": float}).sort_values("value", ascending=False)
     if rows.empty:
@@ -378,7 +383,7 @@ def compare_models(scores: pd.DataFrame, models: Sequence[str], baselines: Seque
     )
     ax.grid(visible=True, axis="x")
     best = rows["model"].iloc[-1]
-    reading = " ".join(verdict(scores, model, baselines) for model in models) or NOTHING_LEARNED
+    reading = " ".join(verdict(scores, model, baselines, origins) for model in models) or NOTHING_LEARNED
     return Finding(
         reading=f"For single items: {reading}" if models else reading,
         figure=fig,
@@ -389,8 +394,10 @@ def compare_models(scores: pd.DataFrame, models: Sequence[str], baselines: Seque
     )
 
 
-def verdict(scores: pd.DataFrame, model: str, baselines: Sequence[str], metric: str = "poisson_deviance") -> str:
-    """Say in one sentence whether a model beats the best baseline, as far as the data can tell."""
+def verdict(
+    scores: pd.DataFrame, model: str, baselines: Sequence[str], origins: int, metric: str = "poisson_deviance"
+) -> str:
+    """Say in one sentence whether a model beats the best baseline, as far as the test's `origins` can tell."""
     skill, rival = score_of(scores, model, f"{metric}_skill"), best_baseline(scores, baselines, metric)
     if skill["value"] is None:
         return f"**{model}** cannot be compared here."
@@ -400,18 +407,26 @@ def verdict(scores: pd.DataFrame, model: str, baselines: Sequence[str], metric: 
         return f"{start}; too few series for an interval, so nothing follows from it."
     interval = f"95 % interval of the advantage {percent(skill['low'])} to {percent(skill['high'])}"
     if skill["low"] > 0:
-        return f"{start} ({interval}): better beyond chance."
+        return f"{start} ({interval}): better {beyond_chance(origins)}."
     if skill["high"] < 0:
-        return f"{start} ({interval}): worse beyond chance."
+        return f"{start} ({interval}): worse {beyond_chance(origins)}."
     return f"{start} ({interval}): the data cannot tell the two apart."
 
 
-def judge_scores(scores: pd.DataFrame, models: Sequence[str], baselines: Sequence[str]) -> Finding:
+def beyond_chance(origins: int) -> str:
+    """Say what an interval without zero means: with few origins, nothing about other weeks."""
+    if origins >= SMALLEST_ORIGINS:
+        return "beyond chance"
+    weeks = "this one week" if origins == 1 else f"these {number(origins)} weeks"
+    return f"for {weeks}, beyond the chance that lies in the items; how much weeks differ is not in the interval"
+
+
+def judge_scores(scores: pd.DataFrame, models: Sequence[str], baselines: Sequence[str], origins: int) -> Finding:
     """Say what `models` add to the baselines in the scores of items other than the Poisson deviance."""
     if scores.empty:
         return Finding(LEFT_OUT)
     others = [metric for metric in (*SKILLS[1:], *DISTRIBUTION_SKILLS) if metric in set(scores["metric"])]
-    parts = [verdict(scores, model, baselines, metric) for metric in others for model in models]
+    parts = [verdict(scores, model, baselines, origins, metric) for metric in others for model in models]
     return Finding(" ".join(parts) or NOTHING_LEARNED)
 
 

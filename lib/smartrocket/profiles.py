@@ -226,6 +226,7 @@ class ForecastTuning(Strict):
     final_stride_days: Count
     trees: Count
     patience: Count
+    must_keep_promises: bool
     search_space: search_space(Boosting)
 
 

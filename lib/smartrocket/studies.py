@@ -116,6 +116,11 @@ def finished_trials(study: optuna.Study) -> list[FrozenTrial]:
     return study.get_trials(deepcopy=False, states=FINISHED)
 
 
+def measure_seconds(trials: Sequence[FrozenTrial]) -> float:
+    """Return how long the trials took in all, whether this process ran them or one before it."""
+    return sum(trial.duration.total_seconds() for trial in trials)
+
+
 def best_trial(trials: Sequence[FrozenTrial], direction: str) -> FrozenTrial:
     """Return the complete trial with the best value; the earliest where several share it.
 

@@ -23,6 +23,7 @@ from smartrocket.forecast_figures import (
     SHARES,
     SIMPLE,
     TOO_YOUNG,
+    beyond_chance,
     date_axis,
     day,
     draw_fold,
@@ -210,8 +211,10 @@ def show_mix(mix: Mix | None) -> Finding:
     )
 
 
-def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str, final: str | None = None) -> Finding:
-    """Say what tuning bought in the test weeks, and what the final forecast did, as far as the data can tell."""
+def judge_tuning(
+    scores: pd.DataFrame | None, tuned: str, first: str, origins: int, final: str | None = None
+) -> Finding:
+    """Say what tuning bought in the test weeks, and what the final forecast did, as far as its origins can tell."""
     if scores is None or scores.empty:
         return Finding(LEFT_OUT)
     gain = score_of(scores, tuned, "poisson_deviance_skill")
@@ -228,21 +231,25 @@ def judge_tuning(scores: pd.DataFrame | None, tuned: str, first: str, final: str
         if (gained := score_of(scores, tuned, f"{metric}_skill"))["low"] is not None
     ]
     rest = f" The gain in other scores: {joined(others)}." if others else ""
-    rest += _judge_final(scores, final, first) if final not in (None, tuned) else ""
+    rest += _judge_final(scores, final, first, origins) if final not in (None, tuned) else ""
     if gain["low"] > 0:
-        return Finding(f"{start}{interval}**Tuning helped** in this score, beyond chance.{rest}")
+        return Finding(f"{start}{interval}**Tuning helped** in this score, {beyond_chance(origins)}.{rest}")
     if gain["high"] < 0:
         return Finding(f"{start}{interval}**Tuning did harm:** the search fitted days that were unlike the test.{rest}")
     return Finding(f"{start}{interval}**Tuning bought nothing that can be told from chance.**{rest}")
 
 
-def _judge_final(scores: pd.DataFrame, final: str, first: str) -> str:
+def _judge_final(scores: pd.DataFrame, final: str, first: str, origins: int) -> str:
     gain = score_of(scores, final, "poisson_deviance_skill")
     if gain["low"] is None:
         return ""
-    words = "less, beyond chance" if gain["low"] > 0 else "more, beyond chance" if gain["high"] < 0 else None
+    words = "less" if gain["low"] > 0 else "more" if gain["high"] < 0 else None
     size = f"{percent(gain['value'])} ({percent(gain['low'])} to {percent(gain['high'])})"
-    outcome = f"its Poisson deviance is {words}" if words else "nothing that can be told from chance"
+    outcome = (
+        f"its Poisson deviance is {words}, {beyond_chance(origins)}"
+        if words
+        else "nothing that can be told from chance"
+    )
     return f" The final forecast, {final}, against {first}: {outcome}; the gain is {size}."
 
 
@@ -279,7 +286,7 @@ def effort_table(models: Mapping[str, tuple[int, int, Mapping, int]]) -> HTML | 
         return Markdown(LEFT_OUT)
     return table(
         pd.DataFrame(rows),
-        caption="What the models learned from and take on disk; the tuned one with those of its single days.",
+        caption="What the models learned from and take on disk, together with those of their single days.",
     )
 
 

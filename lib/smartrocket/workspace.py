@@ -60,9 +60,13 @@ class Workspace:
         self.opened.add(relative)
         return path
 
-    def read(self, relative: str, columns: list[str] | None = None) -> pd.DataFrame:
-        """Read a Parquet file of this build. Raises InputError when it is missing."""
-        return pd.read_parquet(self.existing(relative), columns=columns)
+    def read(self, relative: str, columns: list[str] | None = None, event: str | None = None) -> pd.DataFrame:
+        """Read a Parquet file of this build, of events only those of the kind `event` where one is named.
+
+        Raises InputError when it is missing.
+        """
+        filters = None if event is None else [("event", "==", event)]
+        return pd.read_parquet(self.existing(relative), columns=columns, filters=filters)
 
     def read_json(self, relative: str) -> dict:
         """Read a JSON file of this build. Raises InputError when it is missing."""
