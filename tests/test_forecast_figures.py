@@ -25,7 +25,7 @@ def draw(shop) -> dict:
         "split": drawing.show_split(shop.panel, shop.split),
         "breaks": drawing.show_breaks(traffic, [dates[60]], shop.split),
         "learning": drawing.show_learning(shop.stopped, shop.split, 2),
-        "compare": drawing.compare_models(items, learned, BASELINES),
+        "compare": drawing.compare_models(items, learned, BASELINES, 3),
         "zero": drawing.explain_zero_reward(shop.known),
         "importance": drawing.show_importance(booster, moves),
         "calibration": drawing.show_calibration(shop.known, BASELINE, RIVAL),
@@ -101,8 +101,8 @@ def test_a_shop_without_a_test_is_told_so(kind):
     assert drawing.judge_amount(shop.known, shop.split, 10).reading == drawing.LEFT_OUT
     assert drawing.find_shortage(shop.known, shop.split, 10) is None
     assert drawing.origin_table(shop.known, [BASELINE]).data == drawing.LEFT_OUT
-    assert drawing.judge_scores(drawing.NO_SCORES, [BASELINE], BASELINES).reading == drawing.LEFT_OUT
-    assert drawing.judge_sums({}, [BASELINE], BASELINES).reading == drawing.LEFT_OUT
+    assert drawing.judge_scores(drawing.NO_SCORES, [BASELINE], BASELINES, 3).reading == drawing.LEFT_OUT
+    assert drawing.judge_sums({}, [BASELINE], BASELINES, 3).reading == drawing.LEFT_OUT
     plt.close("all")
 
 
@@ -145,12 +145,12 @@ def test_tables_fit_a_page_and_name_no_negative_zero(levels):
 
 
 def test_sums_are_judged_apart_from_items(levels):
-    reading = drawing.judge_sums({"total": levels["total"]}, [BASELINE], BASELINES).reading
+    reading = drawing.judge_sums({"total": levels["total"]}, [BASELINE], BASELINES, 3).reading
     assert reading.startswith("The whole shop: ")
     assert "nothing follows" in reading
-    compared = drawing.compare_models(levels["item"], [BASELINE], BASELINES)
+    compared = drawing.compare_models(levels["item"], [BASELINE], BASELINES, 3)
     assert compared.reading.startswith("For single items: ")
-    others = drawing.judge_scores(levels["item"], [BASELINE], BASELINES).reading
+    others = drawing.judge_scores(levels["item"], [BASELINE], BASELINES, 3).reading
     assert "RMSSE" in others
     assert "scaled CRPS" in others
     plt.close("all")
@@ -159,7 +159,7 @@ def test_sums_are_judged_apart_from_items(levels):
 def test_forecasts_raised_to_zero_are_counted(levels):
     model = BASELINE + forecast_tables.RECONCILED
     for negative, words in ((0, "none of them was"), (3, "3 of them were")):
-        assert words in drawing.judge_sums(levels, [model], BASELINES, negative).reading
+        assert words in drawing.judge_sums(levels, [model], BASELINES, 3, negative).reading
 
 
 def make_scores(low: float | None, value: float, high: float | None) -> pd.DataFrame:
