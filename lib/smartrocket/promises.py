@@ -46,7 +46,8 @@ def judge_promises(gates: Sequence[Gate]) -> Finding:
         return Finding("Nothing is promised here: there is no test of the tuned forecast.")
     broken = [f"{gate.name} ({gate.detail})" for gate in gates if not gate.passed]
     if not broken:
-        return Finding(f"All {len(gates)} promises are kept.")
+        kept = [f"{gate.name} ({gate.detail})" for gate in gates]
+        return Finding(f"All {len(gates)} promises are kept: {joined(kept)}.")
     return Finding(f"**Not kept**, {len(broken)} of {len(gates)}: {joined(broken)}.")
 
 
