@@ -151,7 +151,7 @@ def test_an_unknown_parameter_stops_before_anything_runs(report):
 
 
 def test_a_failing_cell_is_named_and_the_partial_notebook_kept(report):
-    with report.changed("notebooks/07_gru4rec_tuning.ipynb", "import time", "surprise = 1 / 0"):
+    with report.changed("notebooks/07_gru4rec_tuning.ipynb", "import torch", "surprise = 1 / 0"):
         run = report.make("report", "PROFILE=ci")
     assert run.returncode != 0
     assert "surprise = 1 / 0" in run.stderr
@@ -167,16 +167,16 @@ def test_help_names_every_command(report):
 
 
 def test_a_killed_run_goes_on_to_the_same_report(report):
-    report.path("notebooks/04_forecast_lightgbm.ipynb").touch()
+    report.path("notebooks/06_gru4rec_baseline.ipynb").touch()
     process = report.start("report", "PROFILE=ci")
     for line in process.stdout:
-        if "05_forecast_tuning ..." in line:
+        if "07_gru4rec_tuning ..." in line:
             break
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert not report.path("build/ci/notebooks/05_forecast_tuning.ipynb").exists()
+    assert not report.path("build/ci/notebooks/07_gru4rec_tuning.ipynb").exists()
     run = report.make("report", "PROFILE=ci")
-    assert list_executed(run.stdout) == ["05_forecast_tuning", "07_gru4rec_tuning"], run.stdout + run.stderr
+    assert list_executed(run.stdout) == ["07_gru4rec_tuning"], run.stdout + run.stderr
     assert read_results(report) == report.first_results
     assert read_pages(report) == report.first_pages
 
@@ -209,13 +209,16 @@ def test_every_page_opens_in_a_browser_without_fault(report):
 
 @pytest.mark.browser
 def test_no_page_has_a_barrier_or_runs_what_the_shop_says(report):
-    """In dark only colours are other ones."""
+    """In dark only colours are other ones, and a page of each kind has them all."""
     wrong = []
+    kinds = {"index.html", "forecasts.html", "05_forecast_tuning.html", "business.html", "recommendations.html"}
     with start_chromium() as browser:
         for scheme, rules in (("light", None), ("dark", COLOURS)):
             context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
             page = context.new_page()
             for found in read_site_pages(report.path("_site")):
+                if scheme == "dark" and found.path.name not in kinds:
+                    continue
                 page.goto(found.path.as_uri())
                 if found.path.parent.name == "dashboard":
                     page.wait_for_selector(READY)

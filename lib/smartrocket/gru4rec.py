@@ -487,7 +487,7 @@ class BprMax(torch.autograd.Function):
         """Return the loss; keep the slopes, those of the negatives in place of their scores."""
         rows, columns = left_out
         count = len(target_scores)
-        size = count if negative_scores.is_cuda else 32
+        size = count if negative_scores.is_cuda else 160
         total = target_scores.new_zeros(())
         target_slopes = torch.empty_like(target_scores)
         for start in range(0, count, size):
