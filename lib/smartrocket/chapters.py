@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from smartrocket.summary import QUESTIONS, Run, judge, outcome_of
+from smartrocket.summary import BLENDED, QUESTIONS, Run, judge, outcome_of
 from smartrocket.tables import table
 from smartrocket.wording import joined, number, percent, plural, points
 
@@ -210,7 +210,7 @@ def list_measures(run: Run) -> list[Measure]:
         if first:
             add("Trees instead of the best simple rule (sales)", (first.value, first.low, first.high), relative)
         add("A search for settings (sales)", facts("05_forecast_tuning", "tuning_gain"), relative)
-        if run.fact("05_forecast_tuning", "final_model") != "LightGBM tuned":
+        if BLENDED in (run.fact("05_forecast_tuning", "final_model") or ""):
             add("Search and mix with a simple rule (sales)", facts("05_forecast_tuning", "final_gain"), relative)
     if run.is_enough("recommendation"):
         rule = run.fact("07_gru4rec_tuning", "strongest_simple")

@@ -32,8 +32,8 @@ class Mix:
 
     @property
     def name(self) -> str:
-        """What the mix is called."""
-        return f"{self.model} with {self.partner}"
+        """What the mix is called; a partner without a part is not named."""
+        return f"{self.model} alone" if self.weight == 1 else f"{self.model} with {self.partner}"
 
     def forecast(self, table: pd.DataFrame) -> np.ndarray:
         """Return the mixed forecasts of a forecast table."""

@@ -391,7 +391,8 @@ def describe_best(run: Run, task: str) -> str:
     if verdict.outcome == "better":
         best = run.scores(task, run.levels(task)[0], QUESTIONS[task].metric)[0]
         lead = f"over the strongest simple rule, {rule_text}, is more than chance."
-        if best.model == ours.model:
+        # A forecast of the model alone stands in the table beside the model, with the same score.
+        if best.model == ours.model or best.value == ours.value:
             return f"{ours_text} leads. Its lead {lead}"
         return (
             f"The lead of {ours_text} {lead} It was chosen before the test; in the test {best.model} "
@@ -441,6 +442,7 @@ def describe_tuning(run: Run, task: str) -> str:
         final not in (None, tuned.model)
         and None not in ends
         and (used := run.score(task, level, question.metric, final))
+        and used.value != tuned.value
     ):
         text += (
             f" The final forecast, {final}, has {metric.write(used.value)}: against the untuned model "
