@@ -16,7 +16,7 @@ from smartrocket.files import write_text
 from smartrocket.findings import escape_markdown
 from smartrocket.partials import raw_html, write_banner
 from smartrocket.provenance import write_measures
-from smartrocket.publishing import clean_notebook, write_fact, write_sources
+from smartrocket.publishing import clean_cell, clean_notebook, write_fact, write_sources
 
 OWN_SHOP = SHOP | {
     "title": "Corner shop",
@@ -191,3 +191,9 @@ def test_the_times_of_models_stand_on_the_page_about_provenance():
     assert "1.23" in text
     assert text.count("<tr>") == 3
     assert write_measures([{"notebook": "06", "measures": []}]) == "No model was trained in this run.\n"
+
+
+def test_the_cell_that_papermill_adds_has_one_and_the_same_id():
+    cells = [new_code_cell("build = 'x'", metadata={"tags": ["injected-parameters"]}) for _ in range(2)]
+    assert cells[0].id != cells[1].id
+    assert {clean_cell(cell).id for cell in cells} == {"injected-parameters"}

@@ -152,6 +152,8 @@ def clean_cell(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     if {"parameters", "injected-parameters"}.intersection(tags) and "remove-cell" not in tags:
         tags.append("remove-cell")
     metadata = {"tags": tags} if tags else {}
+    # Papermill draws a new id for the cell that it adds.
+    cell_id = "injected-parameters" if "injected-parameters" in tags else cell.id
     if cell.cell_type == "markdown":
         return nbformat.v4.new_markdown_cell(cell.source, id=cell.id, metadata=metadata)
     if cell.cell_type == "raw":
@@ -160,7 +162,7 @@ def clean_cell(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
     source = cell.source.replace("# NBVAL_CHECK_OUTPUT\n", "")
     source = source if "#| code-fold" in source else f"#| code-fold: true\n{source}"
     outputs = [clean_output(output) for output in cell.outputs if output.get("name") != "stderr"]
-    return nbformat.v4.new_code_cell(source, id=cell.id, metadata=metadata, outputs=outputs)
+    return nbformat.v4.new_code_cell(source, id=cell_id, metadata=metadata, outputs=outputs)
 
 
 def clean_output(output: nbformat.NotebookNode) -> nbformat.NotebookNode:
