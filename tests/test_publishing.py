@@ -50,10 +50,10 @@ def test_cleaned_notebook_has_nothing_of_the_execution_left():
 
 def test_cleaned_notebook_hides_parameters_folds_code_and_has_the_banner():
     cells = clean_notebook(make_notebook("01_eda", "Exploring"), "the banner").cells
-    assert [cell.id for cell in cells] == ["title", "banner", "parameters", "injected", "question", "volume"]
+    assert [cell.id for cell in cells] == ["title", "banner", "parameters", "injected-parameters", "question", "volume"]
     assert cells[1].source == "the banner"
     hidden = [cell.id for cell in cells if "remove-cell" in cell.metadata.get("tags", [])]
-    assert hidden == ["parameters", "injected"]
+    assert hidden == ["parameters", "injected-parameters"]
     assert cells[-1].source.startswith("#| code-fold: true\nvolume = ")
 
 
