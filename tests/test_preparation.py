@@ -52,9 +52,7 @@ def test_a_notebook_is_committed_clean_and_in_short_cells(name):
     nbformat.validate(notebook)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    # A cell of parameters is as long as there are parameters.
-    written = [cell for cell in code if "parameters" not in cell.metadata.get("tags", [])]
-    lengths = sorted(len(cell.source.splitlines()) for cell in written)
+    lengths = sorted(len(cell.source.splitlines()) for cell in code)
     assert lengths[len(lengths) // 2] <= 8
     # The cell of the parameters is a list, as long as there are parameters.
     assert max(len(cell.source.splitlines()) for cell in code if not cell.metadata.get("tags")) <= 25
