@@ -1,6 +1,7 @@
 """One notebook is executed whole or not at all, and leaves a manifest."""
 
 import json
+from importlib import metadata
 
 import nbformat
 import pytest
@@ -70,3 +71,8 @@ def test_a_mistake_in_the_data_is_told_without_the_machinery(project):
     with pytest.raises(InputError) as error:
         execution.run_notebook("demo", "demo")
     assert str(error.value) == "events.csv has no column x: add it."
+
+
+def test_an_optional_package_that_is_not_installed_is_left_out(monkeypatch):
+    monkeypatch.setattr(metadata, "requires", lambda name: ["pandas==1", 'no-such-engine==1; extra == "other"'])
+    assert execution.list_packages() == {"pandas": metadata.version("pandas")}

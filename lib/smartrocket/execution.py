@@ -125,8 +125,12 @@ def write_manifest(
 
 
 def list_packages() -> dict[str, str]:
-    """Return the installed version of each direct dependency."""
-    names = [re.match(r"[\w.-]+", line)[0] for line in metadata.requires("smartrocket") or []]
+    """Return the installed version of each direct dependency; an optional one may be missing, and is then left out."""
+    names = []
+    for line in metadata.requires("smartrocket") or []:
+        name = re.match(r"[\w.-]+", line)[0]
+        if "extra ==" not in line or any(metadata.distributions(name=name)):
+            names.append(name)
     return {name: metadata.version(name) for name in sorted(names, key=str.lower)}
 
 
