@@ -11,7 +11,6 @@ from pathlib import Path
 import pandas as pd
 
 from smartrocket import figures
-from smartrocket.costs import FEWEST_SIZES
 from smartrocket.findings import Finding
 from smartrocket.tables import table
 from smartrocket.wording import duration, joined, number
@@ -27,6 +26,8 @@ STAGES = {
 STEEPEST = 1.1
 # A stage that takes less is mostly the start of its queries, and tells nothing of growth.
 SHORTEST_SECONDS = 1.0
+# How something grows is told by no fewer sizes.
+FEWEST_SIZES = 2
 
 
 def read_lines(folder: Path, pattern: str) -> list[dict]:

@@ -5,11 +5,9 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-import pandas as pd
-
 from smartrocket import benchmarks
 from smartrocket.chapters import write_chapters
-from smartrocket.costs import write_costs, write_growth
+from smartrocket.costs import write_costs
 from smartrocket.diagrams import draw_way
 from smartrocket.findings import escape_markdown, figure_html
 from smartrocket.summary import (
@@ -41,13 +39,11 @@ LEVELS = {
 }
 
 
-def write_parts(
-    run: Run, shop: dict, manifests: list[dict], sizes: dict[str, float], growth: pd.DataFrame
-) -> dict[str, str]:
+def write_parts(run: Run, shop: dict, manifests: list[dict], sizes: dict[str, float]) -> dict[str, str]:
     """Return the parts of the pages: name -> Markdown.
 
-    `shop` is the content of shop.json, `manifests` has the one of each notebook, in their order, `sizes` the
-    megabytes that each notebook left, and `growth` what benchmarks measured (see `costs.read_growth`).
+    `shop` is the content of shop.json, `manifests` has the one of each notebook, in their order, and `sizes` the
+    megabytes that each notebook left.
     """
     return {
         "banner": write_banner(shop),
@@ -64,7 +60,6 @@ def write_parts(
         "session_gap": write_session_gap(manifests),
         "way_of_data": write_way(run, shop),
         "costs": with_table(*write_costs(manifests, sizes)),
-        "growth": with_table(*write_growth(growth)),
         **write_chapters(run, shop),
         "built_from": write_built_from(shop, manifests),
     }

@@ -11,7 +11,7 @@ import nbformat
 import yaml
 
 from smartrocket import dashboard
-from smartrocket.costs import measure_sizes, read_growth
+from smartrocket.costs import measure_sizes
 from smartrocket.errors import InputError
 from smartrocket.files import replacing, write_if_changed, write_json, write_text
 from smartrocket.findings import escape_markdown
@@ -73,9 +73,8 @@ def write_sources(profile: str, root: Path) -> None:
     pages = {path: path.read_text(encoding="utf-8") for path in list_pages(root)}
     check_variables(pages, variables)
     write_text(root / "_variables.yml", yaml.safe_dump(variables, allow_unicode=True, width=1_000_000))
-    sizes, growth = measure_sizes(workspace), read_growth(root / "build" / "bench")
     current, before = remember(workspace.path("history"), summarise(run, manifests), manifests[0].get("commit"))
-    parts = write_parts(run, shop, manifests, sizes, growth) | read_figures(workspace)
+    parts = write_parts(run, shop, manifests, measure_sizes(workspace)) | read_figures(workspace)
     parts |= write_provenance(run.facts, shop, manifests) | write_changes(run, current, before)
     parts |= write_benchmarks(root / "build" / "bench")
     for missing in sorted(find_parts(pages) - set(parts)):
