@@ -7,10 +7,14 @@
   // Scripts stand beside this one, and the data in a folder below it.
   const here = document.currentScript.src.replace(/[^/]*$/, "");
   const KINDS = {
-    u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i1: Int8Array, f4: Float32Array, f8: Float64Array,
+    u1: Uint8Array, u2: Uint16Array, u4: Uint32Array, i1: Int8Array, i8: BigInt64Array, f4: Float32Array,
+    f8: Float64Array,
   };
 
   window.smartrocket = {};
+
+  // An id as the pages hold it: a number, or its digits where JavaScript's numbers are too coarse for it.
+  smartrocket.readId = (id) => (Number.isSafeInteger(Number(id)) ? Number(id) : String(id));
 
   // Each file of data calls this once.
   smartrocket.data = function (name, value) {
@@ -59,8 +63,9 @@
     const unpacked = {};
     let start = 0;
     for (const [name, kind, length, isDifferences] of columns) {
-      unpacked[name] = readColumn(bytes, start, kind, length, isDifferences);
-      start += unpacked[name].byteLength;
+      const values = readColumn(bytes, start, kind, length, isDifferences);
+      start += values.byteLength;
+      unpacked[name] = kind === "i8" ? Array.from(values, smartrocket.readId) : values;
     }
     return unpacked;
   }

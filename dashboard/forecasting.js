@@ -27,7 +27,8 @@ smartrocket.start(async function (log, place) {
 
   function readId(text) {
     const trimmed = (text || "").trim();
-    return trimmed === NO_CATEGORY ? trimmed : trimmed !== "" && Number.isFinite(Number(trimmed)) ? Number(trimmed) : null;
+    if (trimmed === NO_CATEGORY) return trimmed;
+    return /^-?\d+$/.test(trimmed) ? smartrocket.readId(trimmed) : null;
   }
 
   function read(state) {

@@ -14,7 +14,7 @@
       size: ids.length + 1,
       children: (number) => children[number],
       parent: (number) => (number ? parents[number - 1] : 0),
-      number: (id) => ids.indexOf(Number(id)) + 1,
+      number: (id) => ids.indexOf(smartrocket.readId(id)) + 1,
       label: (number) => (number ? `Category ${ids[number - 1]}` : "No category"),
       // From the root down to the category.
       path(number) {
@@ -222,7 +222,7 @@
       hasCategories: value.category_id.length > 0,
       items: value.item_id,
       itemCategory: value.item_category,
-      itemNumber: (id) => itemNumbers.get(Number(id)) ?? null,
+      itemNumber: (id) => itemNumbers.get(smartrocket.readId(id)) ?? null,
       date: (day) => smartrocket.format.addDays(value.first_date, day),
       day: (iso) => smartrocket.format.daysBetween(value.first_date, iso),
     };

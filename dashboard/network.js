@@ -140,7 +140,7 @@
       });
     }
 
-    return { ids, repeats: value.repeats, numberOf: (id) => numbers.get(Number(id)) ?? null, recommend, size: ids.length };
+    return { ids, repeats: value.repeats, numberOf: (id) => numbers.get(smartrocket.readId(id)) ?? null, recommend, size: ids.length };
   };
 
   // What stands near a product in columns of neighbours: [number, weight], the nearest first.

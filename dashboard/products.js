@@ -55,7 +55,7 @@ smartrocket.start(async function (log, place) {
     found.element.hidden = !text;
     if (!text) return;
     const categories = Array.from(tree.ids.keys(), (place) => place + 1).filter((number) => String(tree.ids[number - 1]).startsWith(text));
-    categories.sort((one, other) => tree.ids[one - 1] - tree.ids[other - 1]);
+    categories.sort((one, other) => (tree.ids[one - 1] < tree.ids[other - 1] ? -1 : 1));
     const items = smartrocket.findItems(log, text);
     found.show(
       [...categories.slice(0, 3).map((category) => ({ category })), ...items.map((item) => ({ item })), ...categories.slice(3).map((category) => ({ category }))],

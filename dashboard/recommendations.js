@@ -24,7 +24,7 @@ smartrocket.start(async function (log, place) {
   function read(state) {
     const number = Math.trunc(Number(state.example));
     const isExample = state.example !== undefined && explorer.sessions[number - 1] !== undefined;
-    const typed = (state.session || "").split(",").filter(Boolean).map(Number).filter((id) => log.itemNumber(id) !== null);
+    const typed = (state.session || "").split(",").filter(Boolean).map(smartrocket.readId).filter((id) => log.itemNumber(id) !== null);
     const diversity = Number(state.diversity);
     return {
       example: isExample ? number : null,

@@ -50,17 +50,21 @@ class Shop:
     catalogue: Catalogue
 
 
-def make_shop(seed: int = 5, rows: int = 6000) -> Shop:
-    """Make a shop of 70 days whose items change price and category, some of them without either."""
+def make_shop(seed: int = 5, rows: int = 6000, lift: int = 0) -> Shop:
+    """Make a shop of 70 days whose items change price and category, some of them without either.
+
+    `lift` is added to every id: of visitors, items, categories and orders.
+    """
     random = np.random.default_rng(seed)
     events = random_events(seed, rows, DAYS, visitors=900, items=ITEMS).drop_duplicates()
     sold = events["event"] == "transaction"
     # Sales of one visitor on one day are one order.
-    orders = events["visitorid"] * 1000 + events["timestamp"].dt.dayofyear
-    events = events.assign(transactionid=orders.where(sold).astype("Int64"))
+    orders = events["visitorid"] * 1000 + events["timestamp"].dt.dayofyear + lift
+    events = events.assign(transactionid=orders.astype("Int64").where(sold))
+    events[["visitorid", "itemid"]] += lift
     items = np.sort(events["itemid"].unique())
     moments = [FIRST_DAY + pd.Timedelta(days=day) for day in (7, 30)]
-    categories = [(item, random.choice(LEAVES), moment) for item in items[::2] for moment in moments]
+    categories = [(item, random.choice(LEAVES) + lift, moment) for item in items[::2] for moment in moments]
     prices = [(item, float(random.integers(2, 90)), moment) for item in items[:-5] for moment in moments]
     connection = connect()
 
@@ -71,7 +75,7 @@ def make_shop(seed: int = 5, rows: int = 6000) -> Shop:
         load("item_categories", categories, ["itemid", "categoryid", "valid_from"]),
         load("item_prices", prices, ["itemid", "price", "valid_from"]),
         load("item_availability", [(items[0], True, moments[0])], ["itemid", "available", "valid_from"]),
-        connection.create_table("categories", TREE, overwrite=True),
+        connection.create_table("categories", TREE + lift, overwrite=True),
     )
     connection.create_table("events", events, overwrite=True)
     return Shop(connection, events, catalogue)

@@ -1,6 +1,7 @@
 """The dashboard as its reader uses it: in headless Chromium, over http and from the disk."""
 
 import json
+import shutil
 import threading
 from dataclasses import replace
 from functools import partial
@@ -27,10 +28,16 @@ from dashboard_site import (
     render_site,
     write_data,
 )
+from smartrocket import dashboard
 from smartrocket.cold_start import Fallback
+from smartrocket.cooccurrence import relate_items
+from smartrocket.dashboard_facts import write_facts
+from smartrocket.dashboard_products import write_products
 from smartrocket.diversity import rerank, unit_vectors
 from smartrocket.model_export import read_network
+from smartrocket.panel import find_complete_days
 from smartrocket.ranking import next_clicks, top_items
+from smartrocket.sessions import list_session_events
 from smartrocket.workspace import Workspace
 from test_browser import IS_DARK, IS_LIGHT, TOLERANCE, start_chromium
 
@@ -361,6 +368,29 @@ def test_a_product_is_found_and_shows_its_history(page, site, shop):
     assert sum(int(row["Views"]) for row in rows) == cards["views"]
     page.go_back()
     assert page.locator("h2:visible").first.inner_text() == "The whole shop"
+
+
+def test_a_product_with_a_large_number_is_found(page, site, tmp_path):
+    """Its number has more digits than JavaScript's numbers hold, and so have those of its neighbours."""
+    lift = 2**63 - 10**7
+    shop, workspace = make_shop(lift=lift), Workspace(tmp_path / "build")
+    events = shop.connection.table("events")
+    write_facts(events, shop.catalogue, find_complete_days(events), "UTC", workspace)
+    session_events = list_session_events(events, gap_minutes=60)
+    write_products(session_events, relate_items(session_events), shop.catalogue, workspace)
+    lifted = shutil.copytree(site, tmp_path / "site")
+    dashboard.install(workspace, lifted)
+    item = int(shop.events.groupby("itemid").size().idxmax())
+    visit(page, lifted, "business")
+    page.get_by_label("Category", exact=True).select_option(label=f"Category {lift + 1}")
+    assert f"category={lift + 1}" in page.url
+    visit(page, lifted, "products", f"#item={item}&from=2024-01-01&to=2024-03-10")
+    page.wait_for_selector("[data-card=views]")
+    assert page.locator("h2:visible").first.inner_text() == f"Product {item}"
+    views = ((shop.events["itemid"] == item) & (shop.events["event"] == "view")).sum()
+    assert read_cards(page)["views"] == views
+    page.get_by_role("searchbox", name="Find a product").fill(str(item))
+    assert page.locator("[data-panel=search] tbody th").first.inner_text() == f"Product {item}"
 
 
 def test_a_category_shows_its_share_and_products(page, site, shop):

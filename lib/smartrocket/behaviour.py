@@ -246,7 +246,8 @@ def bin_number(value: ibis.Value, edges: list[float]) -> ibis.Value:
 def read_bins(table: ibis.Table, place: ibis.Value, edges: list[float], **aggregates: ibis.Value) -> pd.DataFrame:
     """Aggregate by bin: low, high (None in the open last one) and the aggregates, empty bins as 0."""
     counted = table.group_by(place.name("place")).aggregate(**aggregates).execute().set_index("place")
-    frame = counted.reindex(range(len(edges))).fillna(0).astype(dict.fromkeys(aggregates, "int64"))
+    counts = counted.astype(dict.fromkeys(aggregates, "Int64"))
+    frame = counts.reindex(range(len(edges))).fillna(0).astype(dict.fromkeys(aggregates, "int64"))
     highs = pd.Series([*edges[1:], None], dtype="object")
     return pd.DataFrame({"low": edges, "high": highs}).join(frame)
 

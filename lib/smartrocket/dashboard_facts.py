@@ -12,6 +12,7 @@ from datetime import date
 import ibis
 import numpy as np
 import pandas as pd
+import pyarrow
 from IPython.display import Markdown
 
 from smartrocket.behaviour import DAY_SECONDS, EVENT_TYPES, place_in_zone, read_clock
@@ -91,7 +92,12 @@ def read_events(events: ibis.Table, catalogue: Catalogue, time_zone: str) -> pd.
     known = look_up(timed, catalogue.item_categories, "categoryid")
     known = look_up(known, catalogue.item_prices, "price")
     columns = ["visitorid", "itemid", "transactionid", "categoryid", "price", "date", "cell", "kind"]
-    return known.order_by(["timestamp", "visitorid", "itemid", "kind", "transactionid"]).select(*columns).to_pandas()
+    return read_ids(known.order_by(["timestamp", "visitorid", "itemid", "kind", "transactionid"]).select(*columns))
+
+
+def read_ids(table: ibis.Table) -> pd.DataFrame:
+    """Read a table with its ids exact: as floats, for the sake of missing ones, long ids would run into each other."""
+    return table.to_pyarrow().to_pandas(types_mapper={pyarrow.int64(): pd.Int64Dtype()}.get)
 
 
 def look_up(events: ibis.Table, history: ibis.Table, name: str) -> ibis.Table:
@@ -107,12 +113,12 @@ def number_shop(frame: pd.DataFrame, catalogue: Catalogue) -> Numbering:
     """Number items by how busy they are, and categories by their place in the tree."""
     items = frame.groupby("itemid").size().reset_index(name="events")
     items = items.sort_values(["events", "itemid"], ascending=[False, True])
-    tree = catalogue.categories.select("categoryid", "parentid").order_by("categoryid").to_pandas()
+    tree = read_ids(catalogue.categories.select("categoryid", "parentid").order_by("categoryid"))
     stray = sorted(set(frame["categoryid"].dropna().astype("int64")) - set(tree["categoryid"]))
     ids = np.array([*tree["categoryid"], *stray], dtype=np.int64)
     parents = np.zeros(len(ids), dtype=np.int64)
     parents[: len(tree)] = pd.Index(ids).get_indexer(tree["parentid"]) + 1
-    return Numbering(items["itemid"].to_numpy(), ids, parents)
+    return Numbering(items["itemid"].to_numpy(dtype=np.int64), ids, parents)
 
 
 def list_events(frame: pd.DataFrame, numbering: Numbering) -> dict[str, np.ndarray]:
@@ -122,14 +128,13 @@ def list_events(frame: pd.DataFrame, numbering: Numbering) -> dict[str, np.ndarr
     item_category: each item's last category. other_row, other_category: the events whose category was another one.
     sold_price, sold_order: of the events that are sales, in their order; a sale without an order is its own.
     """
-    orders = pd.to_numeric(frame["transactionid"]).astype("float64")
-    frame = frame.assign(order=orders.fillna(-1.0 - frame.index.to_series()))
     last = frame.groupby("item")["category"].last().to_numpy()
     frame = frame.sort_values(["day", "cell", "item", "kind"], kind="stable", ignore_index=True)
     starts = (frame["day"].diff() != 0) | (frame["cell"].diff() != 0)
     slots = frame[starts]
     other = np.flatnonzero(frame["category"] != last[frame["item"]])
     sold = frame[frame["kind"] == SOLD]
+    orders = sold["transactionid"].astype("string").fillna("row " + sold.index.to_series().astype("string"))
     return {
         "slot_day": slots["day"].to_numpy(),
         "slot_cell": slots["cell"].to_numpy(),
@@ -140,7 +145,7 @@ def list_events(frame: pd.DataFrame, numbering: Numbering) -> dict[str, np.ndarr
         "other_row": other,
         "other_category": frame["category"].to_numpy()[other],
         "sold_price": sold["price"].to_numpy(dtype=np.float64),
-        "sold_order": pd.factorize(sold["order"])[0],
+        "sold_order": pd.factorize(orders)[0],
     }
 
 
@@ -152,7 +157,7 @@ def list_visits(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """
     keys = ["day", "category", "kind"]
     visits = frame[["visitorid", *keys]].drop_duplicates().sort_values(["visitorid", *keys], ignore_index=True)
-    begins = visits["visitorid"].diff() != 0
+    begins = ~visits["visitorid"].duplicated()
     firsts = visits[begins].sort_values([*keys, "visitorid"])
     place = pd.Series(np.arange(len(firsts)), index=firsts["visitorid"])
     order = np.lexsort((visits.index, place.loc[visits["visitorid"]].to_numpy()))

@@ -18,8 +18,16 @@ from smartrocket.files import write_text
 from smartrocket.workspace import Workspace
 
 FOLDER = "dashboard"
-KINDS = {"u1": np.uint8, "u2": np.uint16, "u4": np.uint32, "i1": np.int8, "f4": np.float32, "f8": np.float64}
-# Below this everything is exact in the browser's numbers.
+KINDS = {
+    "u1": np.uint8,
+    "u2": np.uint16,
+    "u4": np.uint32,
+    "i1": np.int8,
+    "i8": np.int64,
+    "f4": np.float32,
+    "f8": np.float64,
+}
+# Up to this everything is exact in the browser's numbers; columns of larger ones become texts there where they must.
 LARGEST = 2**53
 CALL = re.compile(r"\Awindow\.smartrocket\.data\((.*)\);\n\Z", re.DOTALL)
 
@@ -27,7 +35,7 @@ CALL = re.compile(r"\Awindow\.smartrocket\.data\((.*)\);\n\Z", re.DOTALL)
 def write_script(workspace: Workspace, name: str, value: dict, columns: Mapping[str, np.ndarray] | None = None) -> int:
     """Write `dashboard/<name>.js`, which hands `value` and its `columns` to the page; returns its bytes.
 
-    Raises ValueError for a column that the browser could not hold exactly, and for NaN in `value`.
+    Raises ValueError for NaN in `value`.
     """
     if columns:
         value = value | pack(columns)
@@ -68,10 +76,7 @@ def pack(columns: Mapping[str, np.ndarray]) -> dict:
 
 
 def fit(values: np.ndarray) -> np.ndarray:
-    """Return a column in the smallest of the kinds that holds it exactly.
-
-    Raises ValueError where there is none.
-    """
+    """Return a column in the smallest of the kinds that holds it exactly."""
     values = np.asarray(values)
     if values.dtype.kind == "f":
         return values.astype(np.float32 if values.dtype.itemsize <= 4 else np.float64)
@@ -82,9 +87,7 @@ def fit(values: np.ndarray) -> np.ndarray:
         for kind in ("u1", "u2", "u4"):
             if high <= np.iinfo(KINDS[kind]).max:
                 return values.astype(KINDS[kind])
-    if max(-low, high) > LARGEST:
-        raise ValueError(f"{max(-low, high)} is too large for the numbers of a browser")
-    return values.astype(np.float64)
+    return values.astype(np.int64 if max(-low, high) > LARGEST else np.float64)
 
 
 def weigh(values: np.ndarray) -> int:
