@@ -11,8 +11,8 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measurement import FIGURES, measure, measure_stage
-from smartrocket.files import ROOT, replacing
+from measurement import FIGURES, RESULTS, keep_results, measure, measure_stage
+from smartrocket.files import ROOT
 from stages import NOTEBOOKS, TABLES
 
 # Only the standard library is imported here: a process starts with the peak memory of the one that started it.
@@ -92,12 +92,12 @@ def sum_up(lines: list[dict], scale: float | None) -> dict:
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run the benchmark as the command line asks; prints its lines, and writes them to a file where one is named."""
+    """Run the benchmark as the command line asks; prints its lines, and keeps them when all is done."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="size of the generated shop, 1 = RetailRocket's")
     parser.add_argument("--raw", type=Path, help="folder of raw files to take instead of generating a shop")
     parser.add_argument("--runs", type=int, default=1, help="runs of each stage, of which the medians are told")
-    parser.add_argument("--output", type=Path, help="file that takes the lines, whole or not at all")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the lines")
     options = parser.parse_args(words)
     if options.scale < SMALLEST:
         parser.error(f"--scale {options.scale:g} is too small: a shop needs {SMALLEST:g} of RetailRocket's size")
@@ -108,11 +108,9 @@ def main(words: list[str] | None = None) -> None:
     lines = []
     with tempfile.TemporaryDirectory(prefix="data-", dir=place) as folder:
         for line in run_benchmark(Path(folder), options.scale, options.raw and options.raw.resolve(), options.runs):
-            lines.append(json.dumps(line))
-            print(lines[-1], flush=True)
-    if options.output:
-        with replacing(options.output) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+            lines.append(line)
+            print(json.dumps(line), flush=True)
+    keep_results("data", lines, options.output)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ import time
 from pathlib import Path
 from random import Random
 
-from smartrocket.files import ROOT, write_json
+from measurement import RESULTS, keep_results
+from smartrocket.files import ROOT
 from smartrocket.rendering import list_unmeasured
 
 GENERATED = (".git", ".venv", "build", "_site", "analysis", "_parts", "_variables.yml", ".*cache", "__pycache__")
@@ -190,7 +191,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=20, help="how often make is killed")
     parser.add_argument("--seed", type=int, default=1, help="fixes the moments")
-    parser.add_argument("--output", type=Path, default=ROOT / "build/bench/faults.json")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes what was seen")
     options = parser.parse_args()
     results: dict[str, dict] = {}
     with tempfile.TemporaryDirectory(prefix="faults-") as folder:
@@ -215,10 +216,10 @@ def main() -> int:
             copy.build()
             results[name] = seen | {"differing_files": compare(undisturbed, copy.digest())}
             print(json.dumps({name: results[name]}), flush=True)
-    write_json(options.output, results)
     wrong = [name for name, seen in results.items() if seen["differing_files"] or seen.get("torn_files")]
     wrong += [name for name, seen in results["full"].items() if isinstance(seen, dict) and not seen["clear"]]
     wrong += ["twice"] if results["twice"]["succeeded"] < 2 else []
+    keep_results("faults", [{**results, "files": len(undisturbed), "wrong": wrong}], options.output)
     print(f"{len(undisturbed)} files of the site compared after each fault; wrong: {', '.join(wrong) or 'nothing'}")
     return min(1, len(wrong))
 

@@ -1,7 +1,7 @@
 """The classical forecasts of intermittent demand: the library beside statsforecast's own loop, on the same series.
 
 Both use statsforecast's models; the library calls them item by item on the matrix that it has, statsforecast takes a
-long frame. Prints one JSON line, which the report's page on scale reads; stops where the forecasts differ.
+long frame. Prints one JSON line; stops where the forecasts differ.
 """
 
 import argparse
@@ -16,8 +16,8 @@ import numpy as np
 import pandas as pd
 from statsforecast import StatsForecast
 
+from measurement import RESULTS, keep_results
 from smartrocket.demand_baselines import INTERMITTENT, smooth_intermittent
-from smartrocket.files import ROOT, write_text
 
 # Share of item-days with a sale, as in RetailRocket's panel of items that sell at all.
 SALES_A_DAY = 0.02
@@ -68,16 +68,16 @@ def compare(items: int, days: int, runs: int) -> dict:
 
 
 def main(words: list[str] | None = None) -> None:
-    """Run the comparison as the command line asks; prints its line and writes it to the file that is named."""
+    """Run the comparison as the command line asks; prints its line and keeps it."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--items", type=int, default=2000)
     parser.add_argument("--days", type=int, default=138)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench" / "compared-forecasts.jsonl")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the line")
     options = parser.parse_args(words)
-    line = json.dumps(compare(options.items, options.days, options.runs))
-    print(line, flush=True)
-    write_text(options.output, line + "\n")
+    line = compare(options.items, options.days, options.runs)
+    print(json.dumps(line), flush=True)
+    keep_results("forecasts", [line], options.output)
 
 
 if __name__ == "__main__":

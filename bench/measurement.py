@@ -1,4 +1,7 @@
-"""What a command takes: its seconds, its processor seconds and its largest memory, in a process of its own."""
+"""What a command takes: its seconds, its processor seconds and its largest memory, in a process of its own.
+
+What is measured is kept in one file, results.json, which the report's chapter on performance reads.
+"""
 
 import json
 import os
@@ -9,7 +12,12 @@ import sys
 import tempfile
 import time
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
+
+from smartrocket.files import ROOT, find_commit, read_json, write_json
+
+RESULTS = ROOT / "bench" / "results.json"
 
 
 @dataclass(frozen=True)
@@ -78,3 +86,13 @@ def describe_machine() -> dict[str, str | int | float]:
         "memory_gigabytes": round(memory, 1),
         "python": platform.python_version(),
     }
+
+
+def keep_results(section: str, lines: list[dict], path: Path = RESULTS) -> None:
+    """Put the lines of a section into the file of results, with the day, the commit and the machine.
+
+    They take the place of the section's former lines; other sections stay as they are.
+    """
+    known = read_json(path) if path.exists() else {}
+    known[section] = {"day": f"{date.today()}", "commit": find_commit(), **describe_machine(), "lines": lines}
+    write_json(path, known)

@@ -1,7 +1,7 @@
 """Mutation testing: are the tests good enough to notice a mistake? mutmut makes small ones in a module, one at a time.
 
 Runs only the test files named for the module below. Needs mutmut, which `make mutants` puts into build/mutants/tools,
-outside of the environment. Prints, and leaves in build/bench/mutants.json, for each module how many mistakes were
+outside of the environment. Prints and keeps for each module how many mistakes were
 tried, how many the tests noticed (killed, or a run that does not end), and the names of those that survived.
 
     make mutants MODULES="sessions cleaning"
@@ -14,7 +14,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from smartrocket.files import ROOT, read_json, remove, write_json
+from measurement import RESULTS, keep_results
+from smartrocket.files import ROOT, remove
 
 TESTS = {
     "sessions": ["test_sessions.py"],
@@ -92,13 +93,11 @@ def main() -> None:
         "modules", nargs="*", choices=[*TESTS, []], help="modules of the library; all where none is named"
     )
     parser.add_argument("--processes", type=int, default=2, help="how many mistakes are tried at once")
-    parser.add_argument("--output", type=Path, default=ROOT / "build/bench/mutants.json")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the scores")
     options = parser.parse_args()
-    known = read_json(options.output) if options.output.exists() else {}
     for module in options.modules or TESTS:
-        known[module] = test_module(module, options.processes)
-        write_json(options.output, known)
-        found = known[module]
+        found = test_module(module, options.processes)
+        keep_results(f"mutants {module}", [{"module": module, **found}], options.output)
         print(
             f"{module}: {found['killed']} of {found['tried']} mistakes noticed ({100 * found['score']:.1f} %)",
             flush=True,

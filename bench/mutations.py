@@ -27,9 +27,10 @@ from random import Random
 import yaml
 
 import library_stages
+from measurement import RESULTS, keep_results
 from smartrocket import profiles
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT, write_json
+from smartrocket.files import write_json
 from smartrocket.preparation import read_code
 
 EVENTS, PROPERTIES, TREE = "events.csv", "item_properties.csv", "category_tree.csv"
@@ -810,7 +811,7 @@ def main() -> int:
     parser.add_argument("--tries", type=int, default=500, help="how many mutations")
     parser.add_argument("--seed", type=int, default=1, help="another seed tries others")
     parser.add_argument("--only", help="only mutations whose name holds this")
-    parser.add_argument("--output", type=Path, default=ROOT / "build/bench/mutations.json", help="the tally, as JSON")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the tally")
     options = parser.parse_args()
     shops, kinds = plan(options.tries, options.seed)
     failures: list[str] = []
@@ -831,7 +832,8 @@ def main() -> int:
             note(f"{profile}.yaml: {name} (seed {seed})", wrong)
     total = sum(tally.values())
     if not options.only:
-        write_json(options.output, {"tried": total, "shops": len(shops), "profiles": len(kinds), "wrong": failures})
+        found = {"tried": total, "shops": len(shops), "profiles": len(kinds), "seed": options.seed, "wrong": failures}
+        keep_results("mutations", [found], options.output)
     print(f"{total} mutations tried, {tally['wrong']} of them wrong")
     return min(1, len(failures))
 

@@ -22,7 +22,8 @@ from pathlib import Path
 
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from smartrocket.files import ROOT, replacing
+from measurement import RESULTS, keep_results
+from smartrocket.files import ROOT
 
 CHROMIUM = "/usr/bin/chromium"
 PAGES = ("business", "forecasting", "recommendations", "products")
@@ -140,10 +141,11 @@ def measure_recommendations(browser: Browser, address: str, repeats: int) -> Ite
 
 
 def main() -> None:
-    """Measure, print each line and leave all of them in build/bench/pages.jsonl."""
+    """Measure, print each line and keep all of them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--site", type=Path, default=ROOT / "_site")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the lines")
     given = parser.parse_args()
     if not (given.site / "dashboard" / "data" / "facts.js").is_file():
         sys.exit(f"error: {given.site} holds no dashboard with data: run `make report` first.")
@@ -156,11 +158,10 @@ def main() -> None:
             measure_recommendations(browser, address, given.repeats),
         ):
             for line in measured:
-                lines.append(json.dumps(line))
-                print(lines[-1], flush=True)
+                lines.append(line)
+                print(json.dumps(line), flush=True)
         browser.close()
-    with replacing(ROOT / "build" / "bench" / "pages.jsonl") as temporary:
-        temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    keep_results("pages", lines, given.output)
 
 
 if __name__ == "__main__":

@@ -28,10 +28,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from measurement import RESULTS, keep_results
 from smartrocket import ranking
 from smartrocket.blending import Blend
 from smartrocket.errors import InputError
-from smartrocket.files import replacing
 from smartrocket.gru4rec import GRU4Rec, Settings
 from smartrocket.neighbours import simple_models
 from smartrocket.profiles import load_profile
@@ -239,7 +239,7 @@ def main() -> None:
     parser.add_argument("--profile", default="retailrocket", help="profile with the network's settings")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--output", type=Path, help="file that takes the lines, whole or not at all")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the lines")
     arguments = parser.parse_args()
     # Loaded after smartrocket, which tells OpenMP how to wait.
     import torch
@@ -258,16 +258,13 @@ def main() -> None:
             lines.append(show(run_official(script, *files, OFFICIAL_PARAMETERS, arguments.threads)))
     except InputError as error:
         sys.exit(str(error))
-    if arguments.output:
-        with replacing(arguments.output) as temporary:
-            temporary.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    keep_results("recommenders", lines, arguments.output)
 
 
-def show(line: dict) -> str:
+def show(line: dict) -> dict:
     """Print a line as JSON and return it."""
-    text = json.dumps(line)
-    print(text, flush=True)
-    return text
+    print(json.dumps(line), flush=True)
+    return line
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
-"""How the data stages grow: seconds and peak memory of each on generated shops of several sizes.
+"""How the stages grow: seconds and peak memory of each on generated shops of several sizes.
 
-Generates a shop for each size (1 is RetailRocket's), runs every stage of the library in a process of its own, several
-times, and writes one JSON line a stage, the medians of its runs, to build/bench/scaling-<size>.jsonl; with
---memory-limit to memory-<size>-<limit>.jsonl. The report's page on scale reads these files. A size that was measured
-before keeps its file until it is measured again. What a run generates is removed in the end.
+Generates a shop for each size (1 is RetailRocket's) and runs every stage in a process of its own, several times: the
+data stages, learning a forecast, and an epoch of GRU4Rec. Prints one JSON line a stage, the medians of its runs. With
+--memory-limit only the data stages run, which that limit is for. A size that was measured before keeps its results
+until it is measured again. What a run generates is removed in the end.
 """
 
 import argparse
@@ -13,9 +13,9 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measurement import describe_machine, measure, measure_stage
-from smartrocket.files import ROOT, write_text
-from stages import TABLES
+from measurement import RESULTS, keep_results, measure, measure_stage
+from smartrocket.files import ROOT
+from stages import MODELS, TABLES
 
 # Only the standard library is imported here: a process starts with the peak memory of the one that started it.
 BENCH = Path(__file__).parent
@@ -33,7 +33,7 @@ def measure_size(folder: Path, scale: float, runs: int, memory_limit: str | None
     made = measure(BENCH / "shop.py", str(folder), "--scale", str(scale), *limit)
     parameters = json.loads((folder / "parameters.json").read_text(encoding="utf-8"))
     about = {"benchmark": "scaling", "scale": scale, "memory_limit": parameters["01_eda"]["memory_limit"]}
-    about |= {"threads": parameters["01_eda"]["threads"], **describe_machine()}
+    about |= {"threads": parameters["01_eda"]["threads"]}
     raw = folder / "notebooks" / "raw"
     size = sum(path.stat().st_size for path in raw.iterdir())
     yield {**about, "stage": "generator", "runs": 1, "megabytes": round(size / 1e6, 1), **made.describe()}
@@ -41,6 +41,9 @@ def measure_size(folder: Path, scale: float, runs: int, memory_limit: str | None
         figures = measure_stage(BENCH / "library_stages.py", stage, folder, runs)
         written = sum((folder / "smartrocket" / f"{table}.parquet").stat().st_size for table in tables)
         yield {**about, "stage": stage, **figures, "megabytes": round(written / 1e6, 1)}
+    if not memory_limit:
+        for stage in MODELS:
+            yield {**about, "stage": stage, **measure_stage(BENCH / "model_stages.py", stage, folder, runs)}
 
 
 def main(words: list[str] | None = None) -> None:
@@ -49,7 +52,7 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("sizes", type=float, nargs="+", help="sizes of the shops, 1 = RetailRocket's")
     parser.add_argument("--runs", type=int, default=3, help="runs of each stage (one for shops of more than 3)")
     parser.add_argument("--memory-limit", help="what the engine may hold, such as 1GB, instead of the profile's")
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench", help="folder that takes the files")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the lines")
     options = parser.parse_args(words)
     if min(options.sizes) < SMALLEST:
         parser.error(f"{min(options.sizes):g} is too small: a shop needs {SMALLEST:g} of RetailRocket's size")
@@ -60,10 +63,10 @@ def main(words: list[str] | None = None) -> None:
         with tempfile.TemporaryDirectory(prefix="scaling-", dir=place) as folder:
             runs = 1 if scale > LARGE else options.runs
             for line in measure_size(Path(folder), scale, runs, options.memory_limit):
-                lines.append(json.dumps(line))
-                print(lines[-1], flush=True)
-        name = f"memory-{scale:g}-{options.memory_limit}" if options.memory_limit else f"scaling-{scale:g}"
-        write_text(options.output / f"{name}.jsonl", "\n".join(lines) + "\n")
+                lines.append(line)
+                print(json.dumps(line), flush=True)
+        section = f"memory {scale:g} {options.memory_limit}" if options.memory_limit else f"scaling {scale:g}"
+        keep_results(section, lines, options.output)
 
 
 if __name__ == "__main__":

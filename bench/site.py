@@ -1,6 +1,6 @@
 """How long a built report takes to publish as a site, and its pages to load in a browser from the disk.
 
-Prints JSON lines, which the report's page on scale reads. The report of the profile must have been built.
+Prints JSON lines. The report of the profile must have been built.
 """
 
 import argparse
@@ -12,8 +12,9 @@ from pathlib import Path
 
 from playwright.sync_api import sync_playwright
 
+from measurement import RESULTS, keep_results
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT, write_text
+from smartrocket.files import ROOT
 from smartrocket.publishing import publish
 
 CHROMIUM = "/usr/bin/chromium"
@@ -57,16 +58,15 @@ def time_pages(site: Path, runs: int) -> list[dict]:
 
 
 def main(words: list[str] | None = None) -> None:
-    """Measure as the command line asks; prints the lines and writes them to the file that is named."""
+    """Measure as the command line asks; prints the lines and keeps them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--profile", default="sample", help="profile whose report was built")
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=ROOT / "build" / "bench" / "compared-site.jsonl")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the lines")
     options = parser.parse_args(words)
     measured = [time_publishing(options.profile, options.runs), *time_pages(ROOT / "_site", options.runs)]
-    lines = [json.dumps(line) for line in measured]
-    print("\n".join(lines), flush=True)
-    write_text(options.output, "\n".join(lines) + "\n")
+    print("\n".join(json.dumps(line) for line in measured), flush=True)
+    keep_results("site", measured, options.output)
 
 
 if __name__ == "__main__":

@@ -27,6 +27,9 @@ TABLES = {
     "related": ["processed/related_items"],
 }
 
+# What learns from these tables; only how it grows is measured.
+MODELS = ["forecast", "network"]
+
 Stage = Callable[[Path, dict], None]
 
 

@@ -268,3 +268,18 @@ def test_no_label_of_a_session_lies_on_another(findings):
 def test_labels_of_ranges():
     highs = pd.Series([30, 300, None], dtype="object")
     assert shown.range_labels(pd.Series([0, 30, 300]), highs) == ["< 30 s", "30 s–5 min", "> 5 min"]
+
+
+def test_without_a_pause_within_a_session_none_is_described():
+    """Shares that add up to one only but for rounding must not pass for pauses."""
+    counts = [4, 3, 1, 2]
+    frame = pd.DataFrame(
+        {
+            "low": [0, 3600, 7200, 10_800, 14_400],
+            "high": [3600, 7200, 10_800, 14_400, None],
+            "gap_class": pd.Categorical(["quick"] + 4 * ["returning"], ["quick", "returning"], ordered=True),
+            "gaps": [0, *(37 * count for count in counts)],
+        }
+    )
+    finding = shown.gaps(frame, pd.Series({"inside": float("nan"), "any": 5000.0}), 30)
+    assert "No pause lies within a session" in finding.reading

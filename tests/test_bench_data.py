@@ -16,7 +16,7 @@ import measurement
 import pandas_stages
 import shop
 import stages
-from smartrocket.files import ROOT
+from smartrocket.files import ROOT, read_json
 
 ENGINES = ("smartrocket", "pandas")
 # A stage of pandas that changes one value after it has run.
@@ -115,7 +115,7 @@ def test_a_run_with_different_results_fails_and_says_where(tmp_path, monkeypatch
     changed = tmp_path / "changed_stages.py"
     changed.write_text(CHANGED.format(bench=str(ROOT / "bench")))
     monkeypatch.setitem(data.ENGINES, "pandas", changed)
-    output = tmp_path / "lines.jsonl"
+    output = tmp_path / "results.json"
     with pytest.raises(SystemExit, match=r"disagree in stage ingest: raw_events: row 7, itemid: smartrocket has"):
         data.main(["--scale", "0.001", "--output", str(output)])
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -126,11 +126,11 @@ def test_a_run_with_different_results_fails_and_says_where(tmp_path, monkeypatch
 
 @pytest.mark.chain
 def test_every_line_of_a_run_can_be_read(tmp_path, capsys):
-    output = tmp_path / "lines.jsonl"
+    output = tmp_path / "results.json"
     data.main(["--scale", "0.003", "--output", str(output)])
-    printed = capsys.readouterr().out
-    assert output.read_text() == printed
-    shop_line, *lines, total = map(json.loads, printed.splitlines())
+    printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert read_json(output)["data"]["lines"] == printed
+    shop_line, *lines, total = printed
     assert shop_line["engine"] == "generator"
     stages_of = [(line["stage"], line["engine"]) for line in lines]
     engines = [*ENGINES, "comparison"]

@@ -13,6 +13,7 @@ import official_runner
 import official_sequences
 import recommenders
 from smartrocket.errors import InputError
+from smartrocket.files import read_json
 from smartrocket.gru4rec import Settings
 from smartrocket.neighbours import simple_models
 
@@ -151,12 +152,11 @@ def test_the_command_prints_its_lines_and_keeps_them(files, tmp_path, monkeypatc
     checkout.mkdir()
     (checkout / "run.py").write_text(f"import sys\n{OUTPUT}")
     given = dict(zip(("--train", "--test", "--official"), (*files, checkout), strict=True))
-    given |= {"--output": tmp_path / "made" / "lines.jsonl", "--profile": "ci"}
+    given |= {"--output": tmp_path / "made" / "results.json", "--profile": "ci"}
     monkeypatch.setattr(sys, "argv", ["recommenders.py", *map(str, chain.from_iterable(given.items()))])
     recommenders.main()
-    printed = capsys.readouterr().out
-    assert (tmp_path / "made" / "lines.jsonl").read_text() == printed
-    lines = [json.loads(line) for line in printed.splitlines()]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert read_json(tmp_path / "made" / "results.json")["recommenders"]["lines"] == lines
     assert [line["model"] for line in lines[-3:]] == ["GRU4Rec", recommenders.BLEND, "official GRU4Rec"]
 
 

@@ -1,17 +1,20 @@
-"""What the benchmarks left is told as it is, and what was not measured is said to be so."""
+"""What the benchmarks found is told as it is, and what was not measured is said to be so."""
 
 import json
 
 import pytest
 
 import forecasts
+import line_coverage
 import scaling
+from measurement import keep_results
 from smartrocket import benchmarks
+from smartrocket.files import read_json, write_json
 from smartrocket.partials import write_benchmarks
 
 
-def write_lines(path, lines):
-    path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+def section(*lines, day="2026-11-25", cores=2):
+    return {"day": day, "commit": "abcdef0123456789", "cores": cores, "memory_gigabytes": 23.6, "lines": list(lines)}
 
 
 def line(scale, stage, seconds, peak=500.0, **others):
@@ -20,28 +23,36 @@ def line(scale, stage, seconds, peak=500.0, **others):
 
 
 @pytest.fixture
-def folder(tmp_path):
+def results():
     """Three sizes, of which cleaning grows out of step at the largest."""
+    found = {}
     for scale, clean in ((0.1, 1.0), (1, 8.0), (10, 240.0)):
         stages = [line(scale, "ingest", 20 * scale), line(scale, "clean", clean, 900 + 100 * scale)]
-        write_lines(tmp_path / f"scaling-{scale:g}.jsonl", [line(scale, "generator", 70.0, 5000), *stages])
-    return tmp_path
+        found[f"scaling {scale:g}"] = section(line(scale, "generator", 70.0, 5000), *stages)
+    return found
 
 
-def test_a_stage_out_of_step_is_named_with_its_slope(folder):
-    finding = benchmarks.draw_scaling(benchmarks.read_scaling(folder))
-    assert (
-        "At 10 times RetailRocket's size the data stages take 7 minutes and at most 1,900 MB (clean)" in finding.reading
-    )
+def test_a_stage_out_of_step_is_named_with_its_slope(results):
+    finding = benchmarks.draw_scaling(benchmarks.read_scaling(results))
+    assert "At 10 times RetailRocket's size the data stages take 7 minutes" in finding.reading
+    assert "no stage holds more than 1,900 MB (clean)" in finding.reading
     assert "these grow faster than the log: *clean* with a slope of 1.48 (1 is in step)" in finding.reading
     assert finding.figure is not None
     assert finding.reading in finding.alt
 
 
-def test_stages_in_step_are_not_accused(folder):
-    write_lines(folder / "scaling-10.jsonl", [line(10, "ingest", 200), line(10, "clean", 82)])
-    finding = benchmarks.draw_scaling(benchmarks.read_scaling(folder))
+def test_stages_in_step_are_not_accused(results):
+    results["scaling 10"] = section(line(10, "ingest", 200), line(10, "clean", 82))
+    finding = benchmarks.draw_scaling(benchmarks.read_scaling(results))
     assert "no stage grows faster than the log: the steepest slope is 1.01" in finding.reading
+
+
+def test_models_grow_beside_the_data_stages_and_are_not_counted_to_them(results):
+    for name, found in results.items():
+        found["lines"].append(line(float(name.split()[1]), "network", 1000.0, 4000))
+    reading = benchmarks.draw_scaling(benchmarks.read_scaling(results)).reading
+    assert "the data stages take 7 minutes" in reading
+    assert "no stage holds more than 4,000 MB (an epoch of GRU4Rec)" in reading
 
 
 def test_a_slope_is_that_between_the_two_largest_sizes():
@@ -51,72 +62,145 @@ def test_a_slope_is_that_between_the_two_largest_sizes():
     assert benchmarks.find_slope([1, 10], [0.0, 3.0]) is None
 
 
-def test_the_table_has_every_stage_at_every_size_and_their_sum(folder):
-    frame = benchmarks.tabulate_scaling(benchmarks.read_scaling(folder)).set_index("stage")
+def test_the_table_has_every_stage_at_every_size_and_their_sum(results):
+    frame = benchmarks.tabulate_scaling(benchmarks.read_scaling(results)).set_index("stage")
     assert list(frame.index) == ["copy the raw files", "clean", "all"]
     assert frame.loc["all", "10×: s"] == 440
     assert frame.loc["all", "10×: MB"] == 1900
     assert frame.loc["copy the raw files", "slope"] == pytest.approx(1)
 
 
-def test_one_size_alone_tells_no_growth(folder):
-    for scale in ("0.1", "10"):
-        (folder / f"scaling-{scale}.jsonl").unlink()
-    finding = benchmarks.draw_scaling(benchmarks.read_scaling(folder))
+def test_one_size_alone_tells_no_growth(results):
+    finding = benchmarks.draw_scaling(benchmarks.read_scaling({"scaling 1": results["scaling 1"]}))
     assert finding.figure is None
     assert "was not measured" in finding.reading
 
 
-def test_the_smaller_limit_of_memory_is_told_apart_from_the_sizes(folder):
-    write_lines(folder / "memory-1-1GB.jsonl", [line(1, "ingest", 25, 1200, memory_limit="1GB")])
-    assert benchmarks.read_scaling(folder).query("scale == 1").seconds.tolist() == [20, 8]
-    reading = benchmarks.read_bound(folder).reading
-    assert "With `memory_limit: 1GB` all stages of a shop of RetailRocket's size finish" in reading
+def test_the_smaller_limit_of_memory_is_told_apart_from_the_sizes(results):
+    results["memory 1 1GB"] = section(line(1, "ingest", 25, 1200, memory_limit="1GB"))
+    assert benchmarks.read_scaling(results).query("scale == 1").seconds.tolist() == [20, 8]
+    reading = benchmarks.read_bound(results)
+    assert "With `memory_limit: 1GB` all data stages of a shop of RetailRocket's size finish" in reading
     assert "held 1,200 MB (copy the raw files)" in reading
 
 
-def test_comparisons_have_their_ratio(tmp_path):
+def test_comparisons_have_their_ratio():
     pairs = [
-        {"stage": "clean", "engine": name, "seconds": time, "runs": 3}
-        for name, time in (("smartrocket", 2), ("pandas", 8))
+        {"stage": stage, "engine": name, "seconds": time, "runs": 3}
+        for stage, own in (("clean", 2), ("panel", 5))
+        for name, time in (("smartrocket", own), ("pandas", 4 * own))
     ]
-    write_lines(tmp_path / "data.jsonl", pairs)
+    sums = {"smartrocket": {"seconds": 7, "peak_megabytes": 900}, "pandas": {"seconds": 28, "peak_megabytes": 5000}}
     own = {"what": "five forecasts", "other": "statsforecast", "seconds": 2.0, "other_seconds": 1.0, "runs": 5}
-    write_lines(tmp_path / "compared-forecasts.jsonl", [own])
-    write_lines(tmp_path / "compared-site.jsonl", [{"what": "publishing", "seconds": 30.0, "runs": 3}])
     speeds = {"GRU4Rec": 8000.0, "STAN": 90000.0, "official GRU4Rec": 4000.0}
-    networks = [{"model": name, "events_per_second": speed} for name, speed in speeds.items()]
-    write_lines(tmp_path / "recommenders.jsonl", networks)
-    frame = benchmarks.tabulate_comparisons(tmp_path).set_index("what")
-    ratios = {"clean": 4, "five forecasts": 0.5, "training GRU4Rec on a million clicks": 2}
-    assert frame["times as long"].dropna().to_dict() == pytest.approx(ratios)
-    assert "publishing" in frame.index
-    reading = benchmarks.read_comparisons(frame.reset_index())
+    networks = [{"model": name, "events_per_second": speed, "recall@20": 0.5} for name, speed in speeds.items()]
+    results = {
+        "data": section(*pairs, {"stage": "all", **sums}),
+        "forecasts": section(own),
+        "recommenders": section(*networks),
+    }
+    frame = benchmarks.tabulate_comparisons(results).set_index("what")
+    ratios = {"clean": 4, "panel of features": 4, "all data stages": 4, "five forecasts": 0.5}
+    assert frame["times as long"].to_dict() == pytest.approx(ratios | {"GRU4Rec on a million clicks": 2})
+    reading = benchmarks.read_comparisons(results, frame.reset_index())
     assert "*clean*: plain pandas takes 4.0 times as long" in reading
     assert "*five forecasts*, where statsforecast takes 0.5 times as long, and so is the faster one" in reading
+    assert "hold 900 MB at most, plain pandas 5,000 MB" in reading
+    assert "official GRU4Rec" in benchmarks.show_recommenders(results)
+
+
+def test_pages_are_told_in_one_unit_with_the_longest_wait():
+    results = {
+        "site": section({"what": "publishing the site of 40 pages", "seconds": 30.0, "runs": 3}),
+        "pages": section(
+            {"page": "business", "measure": "first_view", "milliseconds": 650.0},
+            {"page": "business", "measure": "filter", "cards": 30.0, "charts": 50.0},
+            {"page": "business", "measure": "filter", "cards": 20.0, "charts": 70.0},
+            {"page": "recommendations", "measure": "recommend", "items": 36_000, "plain": 9.9, "diverse": 11.0},
+            {"measure": "all_data", "bytes": 2_640_000, "files": 9},
+        ),
+    }
+    measured = benchmarks.tabulate_pages(results).set_index("What")["Measured"].to_dict()
+    assert measured["New cards after a filter, the slowest"] == pytest.approx(0.03)
+    assert measured["New charts after a filter, the slowest"] == pytest.approx(0.07)
+    assert measured["A list of 20 out of 36,000 products"] == pytest.approx(0.0099)
+    text, shown = benchmarks.write_pages(results)
+    assert "The longest wait in a browser is 650 milliseconds" in text
+    assert "<table" in shown
+
+
+def test_trials_are_counted_and_none_that_went_wrong_is_hidden():
+    tried = {"tried": 500, "shops": 375, "profiles": 125, "seed": 1}
+    fault = {"killed": {"kills": 20}, "files": 80, "wrong": []}
+    results = {
+        "mutations": section(tried | {"wrong": []}),
+        "faults": section(fault),
+        "mutants sessions": section({"module": "sessions", "tried": 200, "killed": 180, "score": 0.9}),
+        "mutants panel": section({"module": "panel", "tried": 400, "killed": 380, "score": 0.95}),
+        "coverage": section({"lines": 0.971, "branches": 0.93, "statements": 9000}),
+    }
+    text = benchmarks.write_trials(results)
+    assert "500 mutations of raw files (375) and profiles (125) were tried, and none of them ended wrong" in text
+    assert "killed at 20 random moments" in text
+    assert "those of an undisturbed build: the same." in text
+    assert "*sessions* 90.0 % of 200 and *panel* 95.0 % of 400" in text
+    assert "97.1 % of the library's 9,000 lines" in text
+    results |= {"mutations": section(tried | {"wrong": ["a", "b"]}), "faults": section(fault | {"wrong": ["full"]})}
+    text = benchmarks.write_trials(results)
+    assert "2 of them ended wrong" in text
+    assert "not the same after: full" in text
+
+
+def test_where_and_when_it_was_measured_is_told(results):
+    results["scaling 10"] |= {"day": "2026-11-27", "cores": 4}
+    said = benchmarks.say_where(results, "scaling")
+    assert "Measured on 25 November 2026 to 27 November 2026" in said
+    assert "2 cores and 24 GB of memory and 4 cores and 24 GB of memory, at commit abcdef0123" in said
+    assert benchmarks.say_where(results, "pages") == ""
 
 
 def test_where_nothing_was_measured_the_page_says_so(tmp_path):
-    parts = write_benchmarks(tmp_path)
-    assert set(parts) == {"benchmarks_growth", "benchmarks_memory", "benchmarks_compared"}
+    parts = write_benchmarks(benchmarks.read_results(tmp_path / "results.json"))
+    assert len(parts) == 5
     for text in parts.values():
-        assert "make bench" in text
+        assert "was not measured" in text or "Nothing was measured" in text
         assert "<table" not in text
 
 
-def test_the_page_has_drawing_and_table(folder):
-    parts = write_benchmarks(folder)
+def test_the_page_has_drawing_and_table(results):
+    parts = write_benchmarks(results)
     assert "<svg" in parts["benchmarks_growth"]
     assert "<table" in parts["benchmarks_growth"]
 
 
 def test_sizes_are_measured_as_asked(tmp_path, capsys):
-    scaling.main(["0.001", "--runs", "1", "--memory-limit", "500MB", "--output", str(tmp_path)])
+    output = tmp_path / "results.json"
+    scaling.main(["0.001", "--runs", "1", "--memory-limit", "500MB", "--output", str(output)])
     printed = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
-    assert [each["stage"] for each in printed] == ["generator", *benchmarks.STAGES]
+    assert [each["stage"] for each in printed] == ["generator", *benchmarks.DATA_STAGES]
     assert {each["memory_limit"] for each in printed} == {"500MB"}
     assert all(each["peak_megabytes"] > 50 and each["megabytes"] >= 0 for each in printed)
-    assert (tmp_path / "memory-0.001-500MB.jsonl").exists()
+    assert read_json(output)["memory 0.001 500MB"]["lines"] == printed
+
+
+def test_results_are_kept_section_by_section(tmp_path):
+    output = tmp_path / "results.json"
+    for found in ([{"a": 1}], [{"a": 2}]):
+        keep_results("first", found, output)
+        keep_results("second", [{"b": 1}], output)
+    kept = read_json(output)
+    assert kept["first"]["lines"] == [{"a": 2}]
+    assert kept["second"]["lines"] == [{"b": 1}]
+    assert kept["first"]["cores"] >= 1
+
+
+@pytest.mark.parametrize(("covered", "status"), [(960, 0), (940, 1)])
+def test_too_few_lines_reached_is_a_failure(tmp_path, covered, status):
+    totals = {"covered_lines": covered, "num_statements": 1000, "covered_branches": 90, "num_branches": 100}
+    write_json(tmp_path / "report.json", {"totals": totals})
+    output = tmp_path / "results.json"
+    assert line_coverage.main([str(tmp_path / "report.json"), "--output", str(output)]) == status
+    assert read_json(output)["coverage"]["lines"] == [{"lines": covered / 1000, "branches": 0.9, "statements": 1000}]
 
 
 def test_both_forecast_the_same_before_their_times_are_told():

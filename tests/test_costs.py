@@ -38,3 +38,16 @@ def test_the_table_of_costs_adds_up():
     assert ">40.0<" in table
     assert ">1.75<" in table
     assert "–" in costs.write_costs(MANIFESTS, {})[1]
+
+
+def test_the_times_of_models_are_told():
+    measures = [
+        {"name": "training_seconds", "model": "a <b>", "value": 1.234},
+        {"name": "audit_seconds", "model": None, "value": 2.0},
+        {"name": "peak_bytes", "model": "a", "value": 5},
+    ]
+    _, table = costs.write_measures([{"notebook": "06", "measures": measures}])
+    assert "a &lt;b&gt;" in table
+    assert "1.23" in table
+    assert table.count("<tr>") == 3
+    assert costs.write_measures([{"notebook": "06", "measures": []}]) == ("No model was trained in this run.", "")

@@ -15,7 +15,6 @@ from smartrocket.errors import InputError
 from smartrocket.files import write_text
 from smartrocket.findings import escape_markdown
 from smartrocket.partials import raw_html, write_banner
-from smartrocket.provenance import write_measures
 from smartrocket.publishing import clean_cell, clean_notebook, write_fact, write_sources
 
 OWN_SHOP = SHOP | {
@@ -178,19 +177,6 @@ def test_a_shop_without_any_score_claims_nothing(project):
     assert "too few sales" in part(project, "forecast_models")
     assert part(project, "metrics").count("not known") == 2
     assert "The log is too small" in part(project, "unknowns")
-
-
-def test_the_times_of_models_stand_on_the_page_about_provenance():
-    measures = [
-        {"name": "training_seconds", "model": "a <b>", "value": 1.234},
-        {"name": "audit_seconds", "model": None, "value": 2.0},
-        {"name": "peak_bytes", "model": "a", "value": 5},
-    ]
-    text = write_measures([{"notebook": "06", "measures": measures}])
-    assert "a &lt;b&gt;" in text
-    assert "1.23" in text
-    assert text.count("<tr>") == 3
-    assert write_measures([{"notebook": "06", "measures": []}]) == "No model was trained in this run.\n"
 
 
 def test_the_cell_that_papermill_adds_has_one_and_the_same_id():

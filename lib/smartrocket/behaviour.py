@@ -240,7 +240,7 @@ def bin_number(value: ibis.Value, edges: list[float]) -> ibis.Value:
     A value below the first edge counts to the first bin, one at or above the last edge to the last one.
     """
     bins = [(value < edge, place) for place, edge in enumerate(edges[1:])]
-    return ibis.cases(*bins, else_=len(edges) - 1)
+    return ibis.cases(*bins, else_=len(edges) - 1) if bins else ibis.literal(0)
 
 
 def read_bins(table: ibis.Table, place: ibis.Value, edges: list[float], **aggregates: ibis.Value) -> pd.DataFrame:

@@ -392,7 +392,8 @@ def gaps(frame: pd.DataFrame, summary: pd.Series, session_gap_minutes: int) -> F
         )
     shares = shares_of(frame["gaps"])
     by_class = shares.groupby(frame["gap_class"], sort=False).sum()
-    inside = 1 - by_class["returning"]
+    # Added up, not taken from 1, which would leave a trace of rounding where no pause lies within a session.
+    inside = shares[frame["gap_class"] != "returning"].sum()
     figure, axes = figures.canvas(8, 3.3)
     draw_columns(
         axes,

@@ -1,49 +1,76 @@
-"""What the benchmarks found, as a page shows it: growth by stage, a bound on memory, and ratios to other programs.
+"""What `make bench` and its like found, as a page shows it: growth, memory, other programs, pages, and tests of tests.
 
-`make bench` leaves JSON lines in build/bench/; a report reads what is there and says what was not measured.
+All of it stands in bench/results.json: for each section the day, the commit, the machine and the lines of what was
+measured. A report says what is there, and of the rest that it was not measured.
 """
 
-import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 
 from smartrocket import figures
+from smartrocket.files import read_json
 from smartrocket.findings import Finding
 from smartrocket.tables import table
-from smartrocket.wording import duration, joined, number
+from smartrocket.wording import capitalise, duration, joined, number, percent, plural, write_date
 
-STAGES = {
+DATA_STAGES = {
     "ingest": "copy the raw files",
     "clean": "clean",
     "panel": "panel of features",
     "sequences": "sessions and sequences",
     "related": "related items",
 }
+STAGES = DATA_STAGES | {"forecast": "learn a forecast", "network": "an epoch of GRU4Rec"}
 # A stage is in step with the log where ten times the rows take no more than twelve to thirteen times as long.
 STEEPEST = 1.1
 # A stage that takes less is mostly the start of its queries, and tells nothing of growth.
 SHORTEST_SECONDS = 1.0
 # How something grows is told by no fewer sizes.
 FEWEST_SIZES = 2
+NETWORK, OFFICIAL = "GRU4Rec", "official GRU4Rec"
 
 
-def read_lines(folder: Path, pattern: str) -> list[dict]:
-    """Return the JSON lines of the benchmark files whose name fits, in the order of the names."""
-    paths = sorted(folder.glob(pattern))
-    return [json.loads(line) for path in paths for line in path.read_text(encoding="utf-8").splitlines() if line]
+def read_results(path: Path) -> dict[str, dict]:
+    """Return what was measured: section -> its day, commit, machine and lines. Empty where nothing was."""
+    return read_json(path) if path.exists() else {}
 
 
-def read_scaling(folder: Path) -> pd.DataFrame:
-    """Return the data stages at every size measured: scale, stage, seconds, cpu_seconds, peak_megabytes, in order.
+def list_lines(results: Mapping[str, dict], section: str) -> list[dict]:
+    """Return the lines of a section, and of those whose name begins with it: "scaling" has "scaling 0.1" and others."""
+    names = [name for name in results if name.split()[0] == section]
+    return [line for name in names for line in results[name]["lines"]]
+
+
+def say_where(results: Mapping[str, dict], *sections: str) -> str:
+    """Say when, on what machine and at which commit sections were measured; nothing where none was."""
+    chosen = [results[name] for name in results if name.split()[0] in sections]
+    if not chosen:
+        return ""
+    days = sorted({date.fromisoformat(section["day"]) for section in chosen})
+    span = " to ".join(dict.fromkeys(write_date(day) for day in (days[0], days[-1])))
+    machines = sorted(
+        {f"{section['cores']} cores and {section['memory_gigabytes']:.0f} GB of memory" for section in chosen}
+    )
+    commits = sorted({section["commit"][:10] for section in chosen if section["commit"]})
+    at = f", at commit {joined(commits)}" if commits else ""
+    return f" Measured on {span} with {joined(machines)}{at}."
+
+
+# ---------------------------------------------------------------- growth
+
+
+def read_scaling(results: Mapping[str, dict]) -> pd.DataFrame:
+    """Return the stages at every size measured: scale, stage, seconds, cpu_seconds, peak_megabytes, in order.
 
     Empty where none was measured.
     """
     columns = ["scale", "stage", "seconds", "cpu_seconds", "peak_megabytes"]
-    rows = [line for line in read_lines(folder, "scaling-*.jsonl") if line["stage"] in STAGES]
-    frame = pd.DataFrame(rows, columns=columns).drop_duplicates(["scale", "stage"], keep="last")
+    rows = [line for line in list_lines(results, "scaling") if line["stage"] in STAGES]
+    frame = pd.DataFrame(rows, columns=columns)
     order = frame["stage"].map({stage: place for place, stage in enumerate(STAGES)})
     return frame.assign(order=order).sort_values(["order", "scale"], ignore_index=True).drop(columns="order")
 
@@ -82,10 +109,7 @@ def draw_scaling(scaling: pd.DataFrame) -> Finding:
     """Draw the seconds of each stage over the size of the shop, both logarithmic, and say what grows out of step."""
     sizes = sorted(scaling["scale"].unique())
     if len(sizes) < FEWEST_SIZES:
-        return Finding(
-            "How the stages grow was not measured on the machine that built this report: `make bench` measures shops "
-            "of a tenth of RetailRocket's size and of its whole size, and `make bench SCALE=10` one of ten times that."
-        )
+        return Finding("How the stages grow was not measured: `make bench` measures shops of four sizes.")
     figure, axes = figures.canvas(8, 3.8)
     for colour, (stage, part) in zip(figures.PALETTE, scaling.groupby("stage", sort=False), strict=False):
         axes.plot(part["scale"], part["cpu_seconds"], "o-", color=colour, label=STAGES[stage])
@@ -94,11 +118,11 @@ def draw_scaling(scaling: pd.DataFrame) -> Finding:
     axes.set(xscale="log", yscale="log", xlabel="size of the shop (1 = RetailRocket)", ylabel="processor seconds")
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
     axes.minorticks_off()
-    axes.legend(fontsize=9)
+    axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5))
     reading = read_slopes(scaling)
     return Finding(
         figure=figure,
-        caption="Processor seconds of each data stage on generated shops, both axes logarithmic: a stage in step with "
+        caption="Processor seconds of each stage on generated shops, both axes logarithmic: a stage in step with "
         "the log runs parallel to the dashed line.",
         alt=f"Lines that rise with the size of the shop. {reading}",
         reading=reading,
@@ -114,6 +138,7 @@ def read_slopes(scaling: pd.DataFrame) -> str:
     """Say how the stages grow between the two largest sizes, and how much memory the largest takes."""
     sizes = sorted(scaling["scale"].unique())
     largest = scaling[scaling["scale"] == sizes[-1]]
+    data = largest[largest["stage"].isin(DATA_STAGES)]
     slopes = {
         stage: find_slope(part["scale"], part["cpu_seconds"])
         for stage, part in scaling.groupby("stage", sort=False)
@@ -122,8 +147,8 @@ def read_slopes(scaling: pd.DataFrame) -> str:
     steep = {stage: slope for stage, slope in slopes.items() if slope is not None and slope > STEEPEST}
     peak = largest.loc[largest["peak_megabytes"].idxmax()]
     sentence = (
-        f"At {say_size(sizes[-1])} the data stages take {duration(largest['seconds'].sum())} and at "
-        f"most {number(peak.peak_megabytes)} MB ({STAGES[peak.stage]}). "
+        f"At {say_size(sizes[-1])} the data stages take {duration(data['seconds'].sum())}, and no stage holds more "
+        f"than {number(peak.peak_megabytes)} MB ({STAGES[peak.stage]}). "
     )
     span = f"From {sizes[-2]:g} to {sizes[-1]:g} times"
     if not slopes:
@@ -132,70 +157,6 @@ def read_slopes(scaling: pd.DataFrame) -> str:
         parts = [f"*{STAGES[stage]}* with a slope of {slope:.2f}" for stage, slope in steep.items()]
         return sentence + f"{span} these grow faster than the log: {joined(parts)} (1 is in step)."
     return sentence + f"{span} no stage grows faster than the log: the steepest slope is {max(slopes.values()):.2f}."
-
-
-def read_bound(folder: Path) -> Finding:
-    """Say whether the data stages finished under a smaller limit of memory than usual, and what they really took."""
-    frame = pd.DataFrame(
-        [line for line in read_lines(folder, "memory-*.jsonl") if line["stage"] in STAGES],
-        columns=["scale", "memory_limit", "stage", "seconds", "peak_megabytes"],
-    )
-    if frame.empty:
-        return Finding("What a smaller limit of memory does was not measured: `make bench` does it.")
-    sentences = []
-    for (scale, limit), run in frame.groupby(["scale", "memory_limit"]):
-        peak = run.loc[run["peak_megabytes"].idxmax()]
-        sentences.append(
-            f"With `memory_limit: {limit}` all stages of a shop of {say_size(scale)} finish, in "
-            f"{duration(run['seconds'].sum())}. The largest process held {number(peak.peak_megabytes)} MB "
-            f"({STAGES[peak.stage]}): the limit is the engine's, and Python with its libraries, and what a stage "
-            "itself keeps, come on top."
-        )
-    return Finding(" ".join(sentences))
-
-
-def tabulate_comparisons(folder: Path) -> pd.DataFrame:
-    """List every measured figure beside what it is compared with: what, ours, the other's, seconds, ratio, runs."""
-    rows = []
-    data = [line for line in read_lines(folder, "data.jsonl") if line["stage"] in STAGES]
-    for stage in STAGES:
-        lines = {line["engine"]: line for line in data if line["stage"] == stage}
-        if {"smartrocket", "pandas"} <= lines.keys():
-            own, other = lines["smartrocket"], lines["pandas"]
-            rows.append((STAGES[stage], "plain pandas", own["seconds"], other["seconds"], own["runs"]))
-    for line in read_lines(folder, "compared-*.jsonl"):
-        other = line.get("other_seconds")
-        rows.append((line["what"], line.get("other", ""), line["seconds"], other, line["runs"]))
-    # Both networks have settings of their own, so what is compared is the time for as many clicks.
-    speeds = {line["model"]: line["events_per_second"] for line in read_lines(folder, "recommenders.jsonl")}
-    own, official = speeds.get("GRU4Rec"), speeds.get("official GRU4Rec")
-    if own and official:
-        rows.append(("training GRU4Rec on a million clicks", "the official code", 1e6 / own, 1e6 / official, 1))
-    frame = pd.DataFrame(rows, columns=["what", "beside", "seconds", "the other's seconds", "runs"])
-    frame = frame.astype({"seconds": float, "the other's seconds": float})
-    frame["times as long"] = frame["the other's seconds"] / frame["seconds"]
-    return frame[["what", "seconds", "beside", "the other's seconds", "times as long", "runs"]]
-
-
-def read_comparisons(frame: pd.DataFrame) -> str:
-    """Say between which ratios the others lie."""
-    compared = frame.dropna(subset="times as long")
-    if frame.empty:
-        return "Nothing was measured beside other programs on the machine that built this report: `make bench` does it."
-    if compared.empty:
-        return "No other program was measured beside these."
-    ratio = compared["times as long"]
-    slowest, fastest = compared.loc[ratio.idxmax()], compared.loc[ratio.idxmin()]
-    sentence = (
-        f"The largest difference is in *{slowest.what}*: {slowest.beside} takes {slowest['times as long']:.1f} times "
-        "as long."
-    )
-    if len(compared) > 1:
-        sentence += (
-            f" The smallest is in *{fastest.what}*, where {fastest.beside} takes {fastest['times as long']:.1f} times "
-            "as long" + (", and so is the faster one." if fastest["times as long"] < 1 else ".")
-        )
-    return sentence
 
 
 def show_scaling(scaling: pd.DataFrame) -> str:
@@ -208,9 +169,177 @@ def show_scaling(scaling: pd.DataFrame) -> str:
     return table(frame, caption, formats, highlight="all").data
 
 
+def read_bound(results: Mapping[str, dict]) -> str:
+    """Say whether the data stages finished under a smaller limit of memory than usual, and what they really took."""
+    frame = pd.DataFrame(
+        [line for line in list_lines(results, "memory") if line["stage"] in STAGES],
+        columns=["scale", "memory_limit", "stage", "seconds", "peak_megabytes"],
+    )
+    if frame.empty:
+        return "What a smaller limit of memory does was not measured: `make bench` does it."
+    sentences = []
+    for (scale, limit), run in frame.groupby(["scale", "memory_limit"]):
+        peak = run.loc[run["peak_megabytes"].idxmax()]
+        sentences.append(
+            f"With `memory_limit: {limit}` all data stages of a shop of {say_size(scale)} finish, in "
+            f"{duration(run['seconds'].sum())}. The largest process held {number(peak.peak_megabytes)} MB "
+            f"({STAGES[peak.stage]}): the limit is the engine's, and Python with its libraries, and what a stage "
+            "itself keeps, come on top."
+        )
+    return " ".join(sentences)
+
+
+# ---------------------------------------------------------------- other programs
+
+
+def tabulate_comparisons(results: Mapping[str, dict]) -> pd.DataFrame:
+    """List every measured figure beside what it is compared with: what, ours, the other's, seconds, ratio, runs."""
+    rows = []
+    data = list_lines(results, "data")
+    for stage, name in DATA_STAGES.items():
+        lines = {line["engine"]: line for line in data if line["stage"] == stage}
+        if {"smartrocket", "pandas"} <= lines.keys():
+            own, other = lines["smartrocket"], lines["pandas"]
+            rows.append((name, "plain pandas", own["seconds"], other["seconds"], own["runs"]))
+    whole = next((line for line in data if line["stage"] == "all"), None)
+    if whole and rows:
+        sums = (whole[engine]["seconds"] for engine in ("smartrocket", "pandas"))
+        rows.append(("all data stages", "plain pandas", *sums, rows[0][-1]))
+    for line in list_lines(results, "forecasts"):
+        rows.append((line["what"], line["other"], line["seconds"], line["other_seconds"], line["runs"]))
+    # Both networks have settings of their own, so what is compared is the time for as many clicks.
+    speeds = {line["model"]: line["events_per_second"] for line in list_lines(results, "recommenders")}
+    own, official = speeds.get(NETWORK), speeds.get(OFFICIAL)
+    if own and official:
+        rows.append(("GRU4Rec on a million clicks", "the official code", 1e6 / own, 1e6 / official, 1))
+    frame = pd.DataFrame(rows, columns=["what", "beside", "seconds", "the other's seconds", "runs"])
+    frame = frame.astype({"seconds": float, "the other's seconds": float})
+    frame["times as long"] = frame["the other's seconds"] / frame["seconds"]
+    return frame[["what", "seconds", "beside", "the other's seconds", "times as long", "runs"]]
+
+
+def read_comparisons(results: Mapping[str, dict], frame: pd.DataFrame) -> str:
+    """Say between which ratios the others lie, and what the data stages hold beside pandas."""
+    if frame.empty:
+        return "Nothing was measured beside other programs: `make bench` does it."
+    ratio = frame["times as long"]
+    slowest, fastest = frame.loc[ratio.idxmax()], frame.loc[ratio.idxmin()]
+    text = (
+        f"The largest difference is in *{slowest.what}*: {slowest.beside} takes {slowest['times as long']:.1f} times "
+        "as long."
+    )
+    if len(frame) > 1:
+        text += (
+            f" The smallest is in *{fastest.what}*, where {fastest.beside} takes {fastest['times as long']:.1f} times "
+            "as long" + (", and so is the faster one." if fastest["times as long"] < 1 else ".")
+        )
+    whole = next((line for line in list_lines(results, "data") if line["stage"] == "all"), None)
+    if whole:
+        own, other = (whole[engine]["peak_megabytes"] for engine in ("smartrocket", "pandas"))
+        text += (
+            f" The data stages hold {number(own)} MB at most, plain pandas {number(other)} MB; both make the same "
+            "tables, which is checked."
+        )
+    return text
+
+
 def show_comparisons(frame: pd.DataFrame) -> str:
     """Return the table of comparisons as HTML; nothing where none was made."""
     if frame.empty:
         return ""
     formats = {"seconds": ",.2f", "the other's seconds": ",.2f", "times as long": ",.2f"}
     return table(frame, "Medians of runs beside other programs doing the same", formats).data
+
+
+def show_recommenders(results: Mapping[str, dict]) -> str:
+    """Return the table of the recommenders on the same sessions as HTML; nothing where none was measured."""
+    lines = list_lines(results, "recommenders")
+    if not lines:
+        return ""
+    names = {
+        "model": "Model",
+        "recall@20": "Recall@20",
+        "mrr@20": "MRR@20",
+        "train_seconds": "Training, s",
+        "events_per_second": "Clicks learnt a second",
+        "sessions_per_second": "Sessions answered a second",
+    }
+    frame = pd.DataFrame([{name: line.get(key) for key, name in names.items()} for line in lines])
+    frame = frame.astype(dict.fromkeys(list(names.values())[1:], float))
+    formats = {"Recall@20": ".4f", "MRR@20": ".4f", "Training, s": ",.1f"}
+    formats |= dict.fromkeys(list(names.values())[4:], ",.0f")
+    caption = "Every recommender on the same sequences of RetailRocket, by the protocol of the official code"
+    return table(frame, caption, formats).data
+
+
+# ---------------------------------------------------------------- in the browser
+
+
+def tabulate_pages(results: Mapping[str, dict]) -> pd.DataFrame:
+    """List what publishing took and what the pages take in a browser: what, measured, unit."""
+    rows = [(capitalise(line["what"]), line["seconds"], "s") for line in list_lines(results, "site")]
+    lines = list_lines(results, "pages")
+    for line in lines:
+        if line["measure"] == "first_view":
+            rows.append((f"First view of the dashboard's page {line['page']}", line["milliseconds"] / 1000, "s"))
+    filters = [line for line in lines if line["measure"] == "filter"]
+    if filters:
+        rows.append(("New cards after a filter, the slowest", max(line["cards"] for line in filters) / 1000, "s"))
+        rows.append(("New charts after a filter, the slowest", max(line["charts"] for line in filters) / 1000, "s"))
+    for line in lines:
+        if line["measure"] == "recommend":
+            rows.append((f"A list of 20 out of {line['items']:,} products", line["plain"] / 1000, "s"))
+        if line["measure"] == "all_data":
+            rows.append(("Data of all pages of the dashboard", line["bytes"] / 1e6, "MB"))
+    return pd.DataFrame(rows, columns=["What", "Measured", "Unit"]).astype({"Measured": float})
+
+
+def write_pages(results: Mapping[str, dict]) -> tuple[str, str]:
+    """Return what the browser's times say, and their table as HTML; no table where none was measured."""
+    frame = tabulate_pages(results)
+    if frame.empty:
+        return "How fast the pages are was not measured: `make bench` does it.", ""
+    waits = frame[(frame["Unit"] == "s") & ~frame["What"].str.startswith("Publishing")]
+    text = "In the browser nothing was measured."
+    if len(waits):
+        longest = waits.loc[waits["Measured"].idxmax()]
+        text = f"The longest wait in a browser is {1000 * longest.Measured:,.0f} milliseconds ({longest.What})."
+    return text, table(frame, "The report of the sample shop in headless Chromium, medians", {"Measured": ",.3f"}).data
+
+
+# ---------------------------------------------------------------- tests of the tests
+
+
+def write_trials(results: Mapping[str, dict]) -> str:
+    """Say how the report was tried: mutated files, faults, mistakes in the code, and the lines that tests reach."""
+    sentences = []
+    for line in list_lines(results, "mutations"):
+        wrong = len(line["wrong"])
+        verdict = "none of them ended wrong" if not wrong else f"{wrong} of them ended wrong"
+        sentences.append(
+            f"**Bad input** (`make fuzz`): {line['tried']:,} mutations of raw files ({line['shops']:,}) and profiles "
+            f"({line['profiles']:,}) were tried, and {verdict}. Right is a report whose ledger counts what was "
+            "dropped, as an oracle of its own counts it, or one clear error."
+        )
+    for line in list_lines(results, "faults"):
+        verdict = "the same" if not line["wrong"] else f"not the same after: {joined(line['wrong'])}"
+        sentences.append(
+            f"**Faults** (`make faults`): a build was killed at {plural(line['killed']['kills'], 'random moment')}, "
+            "met a full disk and files that could not be written, and ran twice at once. After each fault the "
+            f"{line['files']:,} files of the site were compared with those of an undisturbed build: {verdict}."
+        )
+    mutants = list_lines(results, "mutants")
+    if mutants:
+        scores = [f"*{line['module']}* {percent(line['score'])} of {line['tried']:,}" for line in mutants]
+        sentences.append(
+            f"**Mistakes in the code** (`make mutants`): small ones were made one at a time, and the tests noticed in "
+            f"{joined(scores)}."
+        )
+    for line in list_lines(results, "coverage"):
+        sentences.append(
+            f"**Reach** (`make coverage`): the tests run {percent(line['lines'])} of the library's "
+            f"{line['statements']:,} lines of code and {percent(line['branches'])} of its branches."
+        )
+    if not sentences:
+        return "How the report stands bad input, faults and mistakes was not measured."
+    return "\n".join(f"- {sentence}" for sentence in sentences)

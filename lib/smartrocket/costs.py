@@ -1,4 +1,7 @@
-"""What a report costs: seconds, memory and bytes of each stage."""
+"""What a report costs: seconds, memory and bytes of each stage, and seconds of each model.
+
+Only the page on performance states them: all other pages are the same in every build of the same commit and data.
+"""
 
 from collections.abc import Mapping, Sequence
 
@@ -55,3 +58,18 @@ def write_costs(manifests: Sequence[Mapping], sizes: Mapping[str, float]) -> tup
     )
     shown = table(frame, "What each notebook took and left in this run", formats, highlight="all").data
     return text, shown
+
+
+def write_measures(manifests: Sequence[Mapping]) -> tuple[str, str]:
+    """Return a sentence about what each model's training, search and answers took, and the table as HTML, if any."""
+    rows = [
+        (manifest["notebook"], measure["model"] or "all", measure["name"].removesuffix("_seconds"), measure["value"])
+        for manifest in manifests
+        for measure in manifest["measures"]
+        if measure["name"].endswith("_seconds")
+    ]
+    if not rows:
+        return "No model was trained in this run.", ""
+    frame = pd.DataFrame(rows, columns=["Notebook", "Model", "What", "Seconds"])
+    shown = table(frame, caption="What each model took in this run", formats={"Seconds": ",.2f"}).data
+    return "A search that went on after a break counts the time of all its trials.", shown

@@ -4,7 +4,6 @@ import os
 import platform
 import re
 import resource
-import subprocess
 import sys
 import time
 from importlib import metadata
@@ -14,7 +13,7 @@ import papermill
 import yaml
 
 from smartrocket.errors import InputError, explain_system_error
-from smartrocket.files import ROOT, hash_file, read_json, remove, write_json
+from smartrocket.files import ROOT, find_commit, hash_file, read_json, remove, write_json
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rawfiles import RawFiles
 from smartrocket.workspace import Workspace
@@ -132,18 +131,3 @@ def list_packages() -> dict[str, str]:
         if "extra ==" not in line or any(metadata.distributions(name=name)):
             names.append(name)
     return {name: metadata.version(name) for name in sorted(names, key=str.lower)}
-
-
-def find_commit() -> str | None:
-    """Return the commit the project is at, with "+" where tracked files were changed; None outside git."""
-
-    def git(*words: str) -> str | None:
-        run = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
-        return run.stdout.strip() if run.returncode == 0 else None
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        changed = git("status", "--porcelain", "--untracked-files=no")
-    except FileNotFoundError:
-        return None
-    return commit and commit + ("+" if changed else "")

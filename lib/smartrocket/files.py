@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -86,3 +87,21 @@ def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def find_commit() -> str | None:
+    """Return the commit the project is at, with "+" where tracked files were changed; None outside git.
+
+    What `make bench` measured is no change: it stands in a tracked file, with a commit of its own.
+    """
+
+    def git(*words: str) -> str | None:
+        run = subprocess.run(["git", "-C", str(ROOT), *words], capture_output=True, text=True, check=False)
+        return run.stdout.strip() if run.returncode == 0 else None
+
+    try:
+        commit = git("rev-parse", "HEAD")
+        changed = git("status", "--porcelain", "--untracked-files=no", "--", ".", ":(exclude)bench/results.json")
+    except FileNotFoundError:
+        return None
+    return commit and commit + ("+" if changed else "")

@@ -3,11 +3,10 @@
 import html
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 from smartrocket import benchmarks
 from smartrocket.chapters import write_chapters
-from smartrocket.costs import write_costs
+from smartrocket.costs import write_costs, write_measures
 from smartrocket.diagrams import draw_way
 from smartrocket.findings import escape_markdown, figure_html
 from smartrocket.summary import (
@@ -60,6 +59,7 @@ def write_parts(run: Run, shop: dict, manifests: list[dict], sizes: dict[str, fl
         "session_gap": write_session_gap(manifests),
         "way_of_data": write_way(run, shop),
         "costs": with_table(*write_costs(manifests, sizes)),
+        "costs_models": with_table(*write_measures(manifests)),
         **write_chapters(run, shop),
         "built_from": write_built_from(shop, manifests),
     }
@@ -77,15 +77,25 @@ def with_table(text: str, html_table: str) -> str:
     return f"{text}\n\n{raw_html(html_table)}" if html_table else f"{text}\n"
 
 
-def write_benchmarks(folder: Path) -> dict[str, str]:
-    """Return the parts about what `make bench` left in its folder: growth, memory, and other programs."""
-    scaling, compared = benchmarks.read_scaling(folder), benchmarks.tabulate_comparisons(folder)
+def write_benchmarks(results: dict[str, dict]) -> dict[str, str]:
+    """Return the parts about what `make bench` and its like found (see `benchmarks.read_results`)."""
+    scaling, compared = benchmarks.read_scaling(results), benchmarks.tabulate_comparisons(results)
     growth = benchmarks.draw_scaling(scaling)
     drawing = raw_html(figure_html(growth, "benchmarks_growth")) + "\n" if growth.figure else ""
+
+    def where(*sections: str) -> str:
+        return benchmarks.say_where(results, *sections)
+
+    pages, shown_pages = benchmarks.write_pages(results)
+    tables = benchmarks.show_comparisons(compared) + benchmarks.show_recommenders(results)
+    comparisons = benchmarks.read_comparisons(results, compared) + where("data", "forecasts", "recommenders")
+    trials = benchmarks.write_trials(results) + "\n\n" + where("mutations", "faults", "mutants", "coverage").strip()
     return {
-        "benchmarks_growth": drawing + with_table(growth.reading, benchmarks.show_scaling(scaling)),
-        "benchmarks_memory": benchmarks.read_bound(folder).reading + "\n",
-        "benchmarks_compared": with_table(benchmarks.read_comparisons(compared), benchmarks.show_comparisons(compared)),
+        "benchmarks_growth": drawing + with_table(growth.reading + where("scaling"), benchmarks.show_scaling(scaling)),
+        "benchmarks_memory": benchmarks.read_bound(results) + where("memory") + "\n",
+        "benchmarks_compared": with_table(comparisons, tables),
+        "benchmarks_pages": with_table(pages + where("site", "pages"), shown_pages),
+        "benchmarks_trials": trials + "\n",
     }
 
 

@@ -1,4 +1,4 @@
-"""The parts of the page about provenance: what went in, with which settings, what it took, and what to take away."""
+"""The parts of the page about provenance: what went in, with which settings, and what can be taken away."""
 
 import csv
 import html
@@ -12,7 +12,7 @@ from smartrocket.partials import list_raw_files, raw_html
 from smartrocket.profiles import PARAMS, check_profile, resolve
 from smartrocket.rendering import DOWNLOADS
 from smartrocket.tables import table
-from smartrocket.wording import joined, number, percent, plural
+from smartrocket.wording import joined, number, plural
 
 NAMED_BY_PROFILE = ("build", "shop")
 """Parameters that every profile has its own of: they say nothing about how it differs from the defaults."""
@@ -27,8 +27,6 @@ def write_provenance(run_facts: Mapping[str, Mapping[str, dict]], shop: dict, ma
         "provenance_parameters": write_parameters(manifests),
         "provenance_seeds": write_seeds(manifests),
         "provenance_packages": write_packages(manifests),
-        "provenance_notebooks": write_notebooks(manifests),
-        "provenance_measures": write_measures(manifests),
         "provenance_downloads": write_downloads(manifests),
         "small_groups": write_small_groups(manifests),
     }
@@ -168,41 +166,6 @@ def write_packages(manifests: list[dict]) -> str:
     rows = [("Python", manifests[0]["python"]), *sorted(versions.items(), key=lambda row: row[0].lower())]
     frame = pd.DataFrame(rows, columns=["Package", "Version"])
     return raw_html(table(frame, caption="What computed this report").data)
-
-
-def write_notebooks(manifests: list[dict]) -> str:
-    """Return the table of the notebooks, time and memory, and the sentence that adds it up."""
-    frame = pd.DataFrame(
-        {
-            "Notebook": [manifest["notebook"] for manifest in manifests],
-            "Seconds": [float(manifest["seconds"]) for manifest in manifests],
-            "Peak memory, MB": [float(manifest["peak_megabytes"]) for manifest in manifests],
-        }
-    )
-    slowest = frame.loc[frame["Seconds"].idxmax()]
-    largest = frame.loc[frame["Peak memory, MB"].idxmax()]
-    total = frame["Seconds"].sum()
-    text = (
-        f"All notebooks together took {number(total)} seconds. The longest was {slowest['Notebook']} "
-        f"({percent(slowest['Seconds'] / total, 0)} of the time); {largest['Notebook']} used the most memory, "
-        f"{number(largest['Peak memory, MB'])} MB.\n\n"
-    )
-    formats = {"Seconds": ",.1f", "Peak memory, MB": ",.0f"}
-    return text + raw_html(table(frame, caption="What each notebook took in this run", formats=formats).data)
-
-
-def write_measures(manifests: list[dict]) -> str:
-    """Return the table of what each model's training, search and answers took; a sentence where none was measured."""
-    rows = [
-        (manifest["notebook"], measure["model"] or "all", measure["name"].removesuffix("_seconds"), measure["value"])
-        for manifest in manifests
-        for measure in manifest["measures"]
-        if measure["name"].endswith("_seconds")
-    ]
-    if not rows:
-        return "No model was trained in this run.\n"
-    frame = pd.DataFrame(rows, columns=["Notebook", "Model", "What", "Seconds"])
-    return raw_html(table(frame, caption="What each model took in this run", formats={"Seconds": ",.2f"}).data)
 
 
 # ---------------------------------------------------------------- downloads

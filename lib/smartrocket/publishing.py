@@ -11,6 +11,7 @@ import nbformat
 import yaml
 
 from smartrocket import dashboard
+from smartrocket.benchmarks import read_results
 from smartrocket.costs import measure_sizes
 from smartrocket.errors import InputError
 from smartrocket.files import replacing, write_if_changed, write_json, write_text
@@ -76,7 +77,7 @@ def write_sources(profile: str, root: Path) -> None:
     current, before = remember(workspace.path("history"), summarise(run, manifests), manifests[0].get("commit"))
     parts = write_parts(run, shop, manifests, measure_sizes(workspace)) | read_figures(workspace)
     parts |= write_provenance(run.facts, shop, manifests) | write_changes(run, current, before)
-    parts |= write_benchmarks(root / "build" / "bench")
+    parts |= write_benchmarks(read_results(root / "bench" / "results.json"))
     for missing in sorted(find_parts(pages) - set(parts)):
         if not missing.startswith("figure_"):
             raise InputError(f"a page includes _parts/{missing}.qmd, which publishing does not write: mend the name.")

@@ -16,7 +16,7 @@ from smartrocket.files import replacing
 from smartrocket.terms import link_site
 
 # The two pages that state measured times and memory.
-MEASURED_PAGES = ("chapters/provenance.html", "chapters/performance.html")
+MEASURED_PAGE = "chapters/performance.html"
 DOWNLOADS = "downloads"
 """The folder of the project, and then of the site, that holds what readers may take away."""
 
@@ -225,16 +225,16 @@ def leads_somewhere(link: str, path: Path, pages: dict[Path, Page]) -> bool:
 def list_unmeasured(site: Path) -> Iterator[tuple[Path, bytes]]:
     """Yield each file of a site with its content, in order, without what was measured: seconds and memory.
 
-    These stand on `MEASURED_PAGES`, and the index of the search repeats their words. All else is the same in every
+    These stand on `MEASURED_PAGE`, and the index of the search repeats its words. All else is the same in every
     build of the same commit and data.
     """
     for path in sorted(site.rglob("*")):
         name = path.relative_to(site).as_posix()
-        if not path.is_file() or name in MEASURED_PAGES:
+        if not path.is_file() or name == MEASURED_PAGE:
             continue
         if name == "search.json":
             entries = json.loads(path.read_text(encoding="utf-8"))
-            others = [entry for entry in entries if not entry["href"].startswith(MEASURED_PAGES)]
+            others = [entry for entry in entries if not entry["href"].startswith(MEASURED_PAGE)]
             yield path, json.dumps(others).encode()
         else:
             yield path, path.read_bytes()
