@@ -107,8 +107,10 @@ def claims_table(audit: Audit) -> HTML:
         for claim in audit.claims
     ]
     formats = {f"{COLUMNS[name]}, {kind}": form for name, form in FORMATS.items() for kind in KINDS}
-    caption = "What each way of testing claims, and what its model, where it learned from the test one "
-    "of the same kind that did not, scores on all item-weeks of the test."
+    caption = (
+        "What each way of testing claims, and what its model, or where that learned from the test one of its kind "
+        "that did not, scores on all item-weeks of the test (MAE in units)."
+    )
     return table(pd.DataFrame(rows), caption, formats, highlight=audit.claims[0].title)
 
 
