@@ -515,7 +515,7 @@ def show_calibration(known: pd.DataFrame, model: str, rival: str | None) -> Find
     top, lower = means.iloc[-1], means.iloc[:-1].sum()
     return Finding(
         reading=f"The tenth of item-weeks with the highest forecasts was expected to sell {top['forecast']:.2f} "
-        f"units each and sold {top['actual']:.2f}; of the nine tenths below {_deviation(lower)} was forecast. A "
+        f"units each and sold {top['actual']:.2f}; for the nine tenths below, the forecast was {_deviation(lower)}. A "
         "forecast is **calibrated** where its dots lie on the dotted line.",
         figure=fig,
         caption="Calibration in the test weeks: item-weeks in ten groups of growing forecast, mean forecast "
@@ -527,7 +527,7 @@ def show_calibration(known: pd.DataFrame, model: str, rival: str | None) -> Find
 
 def _deviation(means: pd.Series) -> str:
     if not means["actual"]:
-        return "nothing was sold, and more"
+        return "more than the nothing that was sold"
     share = means["forecast"] / means["actual"] - 1
     return f"{percent(abs(share), 0)} {'more' if share >= 0 else 'less'} than was sold"
 
