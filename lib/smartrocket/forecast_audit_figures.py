@@ -74,7 +74,7 @@ def show_claims(audit: Audit) -> Finding:
     part = f", computed on {number(audit.items)} of the {number(audit.all_items)} items"
     sentences = "\n".join(f"- {describe_claim(claim, honest)}" for claim in flawed)
     return Finding(
-        reading=f"In Poisson deviance, where smaller is better. The honest protocol gives {expected:.3f}"
+        reading=f"The score is the Poisson deviance: smaller is better. The honest protocol gives {expected:.3f}"
         f"{part if audit.items < audit.all_items else ''}. Differences of a few per cent may be chance.\n\n{sentences}",
         figure=fig,
         caption="Each mistake on its own, with the same data and the same settings: the score that is claimed and "

@@ -402,7 +402,8 @@ def verdict(
     if skill["value"] is None:
         return f"**{model}** cannot be compared here."
     amount = f"{percent(abs(skill['value']))} {'lower' if skill['value'] >= 0 else 'higher'}"
-    start = f"**{model}** has a {COLUMNS[metric]} {amount} than the best baseline, {rival}"
+    article = "an" if COLUMNS[metric].startswith("RM") else "a"
+    start = f"**{model}** has {article} {COLUMNS[metric]} {amount} than the best baseline, {rival}"
     if skill["low"] is None:
         return f"{start}; too few series for an interval, so nothing follows from it."
     interval = f"95 % interval of the advantage {percent(skill['low'])} to {percent(skill['high'])}"
