@@ -123,6 +123,24 @@ def test_what_helped_follows_the_interval(ends, verdict):
     assert f"{100 * abs(ends[0]):.1f} %" in row
 
 
+def test_what_helped_to_find_the_next_item_is_told_in_points_of_the_hit_rate():
+    rates = {"GRU4Rec baseline": 0.40, "GRU4Rec tuned": 0.43, "STAN": 0.50}
+    ranking = [score("recommendation", model, "hit_rate@20", rate, 0.01, "event") for model, rate in rates.items()]
+    gains = {"network_gain": (-0.14, -0.2, -0.1), "tuning_gain": (None, 0.01, 0.05)}
+    tuning = {
+        f"{name}_{end}": value
+        for name, ends in gains.items()
+        for end, value in zip(("value", "low", "high"), ends, strict=True)
+        if value is not None
+    }
+    text = chapters.write_helped(run_of(tuning=tuning | {"strongest_simple": "STAN"}, ranking_scores=ranking))
+    words = re.sub(r"<[^>]+>", " ", text)
+    assert re.search(r"A search for settings \(next item\)\s+\+3\.0 points \(\+1\.0 to \+5\.0\)\s+helped", words)
+    assert re.search(
+        r"A network instead of STAN \(next item\)\s+−7\.0 points \(−10\.0 to −5\.0\)\s+made it worse", words
+    )
+
+
 @pytest.mark.parametrize(
     ("facts", "zone_known", "word"),
     [

@@ -31,7 +31,7 @@ def test_a_good_model_gets_nearly_everything():
     assert found.partner == "mean"
     assert found.weight >= 0.6
     assert found.best >= 0.8
-    assert found.name == ("model with mean" if found.weight < 1 else "model alone")
+    assert found.name == ("model with mean" if found.weight < 1 else "model")
 
 
 def test_a_model_that_knows_nothing_gets_nothing():

@@ -91,7 +91,7 @@ def test_signal_compares_quiet_and_busy_items(connection):
     finding = told.draw_signal(make_panel(connection), 7)
     assert [bar.get_height() for bar in finding.figure.axes[0].patches] == [0.5, 3]
     assert (
-        "with 0 addtocarts in the week before is followed by 0.50 units on average, one with 4+ by 3.00, 6.0 times"
+        "with 0 adds to cart in the week before is followed by 0.50 units on average, one with 4+ by 3.00, 6.0 times"
         in finding.reading
     )
     assert "next 7 days" in finding.caption

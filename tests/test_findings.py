@@ -45,6 +45,12 @@ def test_svg_is_well_formed_accessible_and_free_of_fixed_ink():
     assert "http" not in drawing.replace("http://www.w3.org", "")
 
 
+def test_what_is_read_aloud_has_no_marks():
+    figure, _ = figures.canvas()
+    drawing = figure_html(Finding("", figure, alt=f"**No** change of {escape_markdown('price_to_mean')}."), "n")
+    assert 'aria-label="No change of price_to_mean."' in drawing
+
+
 def test_svg_is_the_same_each_time_and_apart_from_others():
     first, again, other = (figures.svg(draw(), name, "alt") for name in ("one", "one", "two"))
     assert first == again

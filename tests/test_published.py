@@ -297,7 +297,7 @@ def test_a_shop_of_another_design_differs_on_purpose():
     assert "of 76 published figures suit a shop of this size" in reading
     assert "are meant to differ here" in reading
     listed = published_figures.list_design(small).set_index("measure")
-    assert listed.loc["Chance that a view leads to an addtocart, relative to RetailRocket"].tolist() == [1, 6]
+    assert listed.loc["Chance that a view leads to an add to cart, relative to RetailRocket"].tolist() == [1, 6]
     assert "What this shop is made to have otherwise" in published_figures.tabulate(comparison_of(small), small).data
 
 

@@ -43,7 +43,7 @@ def test_the_trace_is_what_the_network_computes(network, model):
 
 def test_a_session_is_drawn_and_told(network):
     finding = session_reading.draw_reading(network, make_sessions([1, 2], [3, 4, 5, 6, 7], [1, 2, 3]))
-    assert "The session opens item 30 first" in finding.reading
+    assert "The session opens with item 30." in finding.reading
     assert "4 clicks" in finding.alt
     steps = session_reading.trace(network, np.array([3, 4, 5, 6]))
     hits = [place for place, step in enumerate(steps[:-1], 1) if 3 + place in step.listed.tolist()]

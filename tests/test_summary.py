@@ -124,6 +124,22 @@ def test_tuning_is_judged_by_its_paired_interval_where_there_is_one():
     assert "an improvement beyond the noise" in describe_tuning(run_of(scores, facts), "forecast")
 
 
+def test_a_search_that_kept_the_first_settings_changes_nothing():
+    scores = [
+        score("recommendation", f"GRU4Rec {kind}", metric, value, 0.01, "event")
+        for kind in ("baseline", "tuned")
+        for metric, value in (("hit_rate@20", 0.5), ("mrr@20", 0.2))
+    ]
+    text = describe_tuning(run_of(scores, notebook="07_gru4rec_tuning"), "recommendation")
+    assert text == "Tuning leaves the hit rate@20 at 50.0 %."
+
+
+def test_the_share_of_buyers_has_its_interval():
+    facts = {"rows_events": 9000, "visitors": 1000, "buyers": 50, "conversion_visitors": 0.05}
+    run = run_of([], {name: {"value": value, "unit": "n"} for name, value in facts.items()}, notebook="01_eda")
+    assert "50 buyers; 95 % interval 3.81 % to 6.53 %" in write_metrics(run)
+
+
 def test_the_latest_notebook_has_the_last_word():
     run = Run({"notebook": name, "facts": {}, "scores": make_scores(name)} for name in NOTEBOOKS)
     assert run.scores("forecast", "item", "poisson_deviance")[0].model == "LightGBM tuned"

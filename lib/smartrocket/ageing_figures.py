@@ -30,7 +30,7 @@ def show_ageing(ageing: Ageing | None, score: str) -> Finding:
     axes.set_xticks([0, *weeks])
     axes.set(xlabel="weeks without training", ylabel="worse than fresh", xlim=(-0.3, weeks.max() + 0.5))
     axes.plot([0], [0], "o", color=figures.MUTED)
-    axes.yaxis.set_major_formatter(lambda value, _place: percent(value, 0))
+    axes.yaxis.set_major_formatter(lambda value, _place: f"{round(100 * value, 2):g} %".replace("-", "−"))
     reading = advise(ageing, score)
     return Finding(
         reading=reading,

@@ -412,9 +412,11 @@ def gaps(frame: pd.DataFrame, summary: pd.Series, session_gap_minutes: int) -> F
         "are longer "
         f"than {plural(session_gap_minutes, 'minute')} and so part two sessions"
     )
-    parts = [f"{percent(by_class[name] / inside)} {name}" for name in by_class.index if name != "returning" and inside]
+    parts = [
+        f"{percent(by_class[name] / inside)} are {name}" for name in by_class.index if name != "returning" and inside
+    ]
     within = (
-        f"Within sessions {joined(parts)}, with a median of {duration(summary['inside'])}."
+        f"Of those within sessions {joined(parts)}; their median is {duration(summary['inside'])}."
         if inside
         else "No pause lies within a session."
     )

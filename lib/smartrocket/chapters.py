@@ -61,7 +61,11 @@ def write_decisions(run: Run) -> str:
         timing = f"measured: the busiest hour begins at {hour}:00 ({zone})"
         timing += f", the busiest weekday is {weekday}" if weekday else ""
     priced = run.fact("02_cleaning", "item_prices_rows")
-    prices = "measured, but no experiment" if priced else "not known: the files hold no prices"
+    prices = (
+        "measured; what another price would do, only an experiment tells"
+        if priced
+        else "not known: the files hold no prices"
+    )
     rows = [
         ("Stocking", "how many of each item to order", "sales forecasts", tell_trust(run, "forecast")),
         ("Trends", "which items and categories gain", "sales forecasts by category", tell_trend_trust(run)),
@@ -183,14 +187,14 @@ def list_measures(run: Run) -> list[Measure]:
     """Return what was tried to make forecasts and recommendations better, with its effect in the test."""
     measures: list[Measure] = []
 
-    def add(name: str, ends: tuple[float | None, float | None, float | None], write) -> None:
+    def add(name: str, ends: tuple[float | None, float | None, float | None], unit: str) -> None:
         value, low, high = ends
         if value is None:
             return
-        text = write(value)
+        text = f"{points(value)} {unit}"
         outcome = "unknown"
         if None not in (low, high):
-            text += f" ({write(low)} to {write(high)})"
+            text += f" ({points(low)} to {points(high)})"
             outcome = outcome_of(low, high)
         measures.append(Measure(name, text, VERDICTS[outcome]))
 
@@ -198,31 +202,29 @@ def list_measures(run: Run) -> list[Measure]:
         value, low, high = (run.fact(notebook, f"{prefix}_{end}") for end in ("value", "low", "high"))
         return value, low, high
 
-    def relative(share: float) -> str:
-        return f"{points(share)} %"
-
-    def absolute(share: float) -> str:
-        return f"{points(share)} points"
-
     if run.is_enough("forecast"):
         task, level, metric = "forecast", run.levels("forecast")[0], QUESTIONS["forecast"].metric
         first = run.score(task, level, f"{metric}_skill", "LightGBM baseline")
         if first:
-            add("Trees instead of the best simple rule (sales)", (first.value, first.low, first.high), relative)
-        add("A search for settings (sales)", facts("05_forecast_tuning", "tuning_gain"), relative)
+            add("Trees instead of the best simple rule (sales)", (first.value, first.low, first.high), "%")
+        add("A search for settings (sales)", facts("05_forecast_tuning", "tuning_gain"), "%")
         if BLENDED in (run.fact("05_forecast_tuning", "final_model") or ""):
-            add("Search and mix with a simple rule (sales)", facts("05_forecast_tuning", "final_gain"), relative)
+            add("Search and mix with a simple rule (sales)", facts("05_forecast_tuning", "final_gain"), "%")
     if run.is_enough("recommendation"):
+        task, level, question = "recommendation", run.levels("recommendation")[0], QUESTIONS["recommendation"]
         rule = run.fact("07_gru4rec_tuning", "strongest_simple")
-        add(
-            f"A network instead of {rule or 'the best simple rule'} (next item)",
-            facts("07_gru4rec_tuning", "network_gain"),
-            relative,
-        )
-        add("A search for settings (next item)", facts("07_gru4rec_tuning", "tuning_gain"), relative)
+        names = (f"{question.ours} baseline", f"{question.ours} tuned", rule)
+        untuned, tuned, simple = (run.score(task, level, question.metric, name) for name in names)
+        if simple:
+            ends = facts("07_gru4rec_tuning", "network_gain")
+            ends = tuple(None if end is None else end * simple.value for end in ends)
+            add(f"A network instead of {rule} (next item)", ends, "points")
+        if untuned and tuned:
+            _, low, high = facts("07_gru4rec_tuning", "tuning_gain")
+            add("A search for settings (next item)", (tuned.value - untuned.value, low, high), "points")
         if lead := run.fact("07_gru4rec_tuning", "lead_model"):
             ends = facts("07_gru4rec_tuning", "lead")
-            add(f"{lead} against {rule or 'the best simple rule'} (next item)", ends, absolute)
+            add(f"{lead} against {rule or 'the best simple rule'} (next item)", ends, "points")
     return measures
 
 
@@ -249,9 +251,9 @@ def write_helped(run: Run) -> str:
     counted = [f"{number(len(groups[verdict]))} {text}" for verdict, text in words.items() if groups[verdict]]
     reading = f"Of {plural(len(measures), 'thing')} tried, {joined(counted)}." if counted else ""
     note = (
-        "A change in % is relative: of the [Poisson deviance](/chapters/glossary.qmd#poisson-deviance) for sales, of "
-        "the [hit rate](/chapters/glossary.qmd#hit-rate) for the next item; points are percentage points of the hit "
-        "rate. Above zero is better for all.\n"
+        "For sales, a change is that of the [Poisson deviance](/chapters/glossary.qmd#poisson-deviance), in % of what "
+        "it was. For the next item, it is that of the [hit rate](/chapters/glossary.qmd#hit-rate), in percentage "
+        "points. Above zero is better for both.\n"
     )
     after = (
         "\nThe numbers come from the test, after all choices were made. What made no difference here may make one in "
@@ -311,8 +313,8 @@ def tell_newcomers(run: Run) -> str:
     if None in (units, new) or not units + new:
         return "not known: the test is too small"
     return (
-        f"{number(new)} of the {plural(round(units + new), 'unit')} sold in the test were of items unknown when it "
-        "was forecast"
+        f"{number(new)} of the {plural(round(units + new), 'unit')} sold in the test were of items unknown when the "
+        "forecast was made"
     )
 
 

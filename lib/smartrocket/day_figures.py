@@ -104,11 +104,11 @@ def show_residuals(tested: pd.DataFrame, model: str) -> Finding:
     weekly = pd.Series(residual).groupby(np.arange(len(residual)) // 7).mean()
     lowest, highest = (number(end, 1).replace("-", "−") for end in (weekly.min(), weekly.max()))
     reading = (
-        f"On an average day of the test {number(abs(residual.mean()), 1)} units "
-        f"{'more' if residual.mean() >= 0 else 'fewer'} were sold than {model} forecast, of "
-        f"{number(tested['actual'].mean(), 1)}. {percent(outside, 0)} of the days lie outside what chance alone "
-        f"allows to one in twenty; the largest miss is on {day(worst['date'])}. The mean of a week moves between "
-        f"{lowest} and {highest} units a day."
+        f"On an average day of the test {number(tested['actual'].mean(), 1)} units were sold, "
+        f"{number(abs(residual.mean()), 1)} {'more' if residual.mean() >= 0 else 'fewer'} than {model} forecast. By "
+        f"chance alone one day in twenty would lie outside the grey band; {percent(outside, 0)} of the days do. The "
+        f"largest miss is on {day(worst['date'])}. The mean of a week moves between {lowest} and {highest} units a "
+        "day."
     )
     return Finding(
         reading=reading,
@@ -199,7 +199,7 @@ def show_next_week(coming: pd.DataFrame, count: int = 15) -> Finding:
     ax.grid(visible=False, axis="y")
     shop = coming[(coming["level"] == "total") & (coming["day"] == 0)].iloc[0]
     late = max(round(shop["forecast"] - items["forecast"].sum()), 0)
-    newcomers = f", {plural(late, 'unit')} of these of items yet to come" if late else ""
+    newcomers = f", {number(late)} of them of items yet to come" if late else ""
     return Finding(
         reading=f"From {first} to {last}, the days after the last whole day of the log, the shop is expected to "
         f"sell {plural(round(shop['forecast']), 'unit')}{newcomers}. Item {escape_markdown(best['series'])} leads "

@@ -77,7 +77,7 @@ def add_horizon(
 
 
 def apply_mix(table: pd.DataFrame, days: np.ndarray, mix: Mix) -> tuple[pd.DataFrame, np.ndarray]:
-    """Return a forecast table with one more column, the mixed forecast, and the days scaled to add up to it."""
+    """Return a forecast table with the mixed forecast in a column of its name, and the days scaled to add up to it."""
     mixed = mix.forecast(table)
     return table.assign(**{mix.name: mixed}), scale_days(days, mixed)
 

@@ -33,7 +33,7 @@ class Mix:
     @property
     def name(self) -> str:
         """What the mix is called; a partner without a part is not named."""
-        return f"{self.model} alone" if self.weight == 1 else f"{self.model} with {self.partner}"
+        return self.model if self.weight == 1 else f"{self.model} with {self.partner}"
 
     def forecast(self, table: pd.DataFrame) -> np.ndarray:
         """Return the mixed forecasts of a forecast table."""

@@ -163,7 +163,8 @@ def describe_company(company: Company, horizon: int) -> str:
         more = f"{partner.lift:,.1f} times as often as chance would have it"
         lines.append(
             f"Item {partner.item} was {done} in {number(partner.together)} of them, {percent(partner.share)} (95 % "
-            f"interval {percent(partner.low)} to {percent(partner.high)}), {more}."
+            f"interval {percent(partner.low)} to {percent(partner.high)}), {more}. Its own forecast is "
+            f"{partner.forecast:.2f} units."
         )
     if company.kind == "transaction":
         expected = company.forecast * first.share

@@ -84,7 +84,7 @@ def group_features(features: list[str]) -> pd.DataFrame:
 
 
 def draw_signal(panel: ibis.Table, horizon_days: int) -> Finding:
-    """Draw mean units over the horizon by the addtocarts of the week before."""
+    """Draw mean units over the horizon by the adds to cart of the week before."""
     known = panel.filter(panel.target.notnull())
     groups = known.group_by(addtocarts=ibis.least(known.addtocarts_sum_7, 4)).agg(
         rows=known.count(), units=known.target.mean()
@@ -99,16 +99,16 @@ def draw_signal(panel: ibis.Table, horizon_days: int) -> Finding:
     labels = [f"{count}{'+' if count == 4 else ''}" for count in groups.addtocarts]
     bars = axes.bar(labels, groups.units, color=figures.PALETTE[2])
     axes.bar_label(bars, fmt="{:.2f}", color=figures.MUTED)
-    axes.set(xlabel="addtocarts in the last 7 days", ylabel=f"mean units, next {horizon_days} days")
+    axes.set(xlabel="adds to cart in the last 7 days", ylabel=f"mean units, next {horizon_days} days")
     low, high = groups.units.iloc[0], groups.units.iloc[-1]
     compared = f"{high / low:,.1f} times as many" if low > 0 else "more" if high > 0 else "no more"
     return Finding(
         figure=figure,
-        caption=f"Mean units sold over the next {horizon_days} days, by addtocarts of the last 7 days.",
-        alt=f"Items with {labels[0]} addtocarts sell {low:.2f} units on average, those with {labels[-1]} {high:.2f}.",
-        reading=f"An item-day with {labels[0]} addtocarts in the week before is followed by {low:.2f} units on "
-        f"average, one with {labels[-1]} by {high:.2f}, {compared}. This is over all days and no test of a forecast; "
-        "that comes in the next notebook.",
+        caption=f"Mean units sold over the next {horizon_days} days, by adds to cart of the last 7 days.",
+        alt=f"Items with {labels[0]} adds to cart sell {low:.2f} units on average, those with {labels[-1]} {high:.2f}.",
+        reading=f"An item-day with {labels[0]} adds to cart in the week before is followed by {low:.2f} units "
+        f"on average, one with {labels[-1]} by {high:.2f}, {compared}. This is over all days, and no test of a "
+        "forecast.",
     )
 
 

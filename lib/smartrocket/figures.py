@@ -81,7 +81,9 @@ def draw_dates(axes: Axes) -> None:
     """Write few dates below a chart, in short."""
     locator = AutoDateLocator(minticks=3, maxticks=8)
     axes.xaxis.set_major_locator(locator)
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))
+    # What the dates leave out stands at the end of the axis: the year, or the month or day as well.
+    ends = ["", "%Y", "%b %Y", "%-d %b %Y", "%-d %b %Y", "%-d %b %Y %H:%M"]
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, offset_formats=ends))
 
 
 def box(left: float, bottom: float, width: float, height: float, colour: str = GRID) -> FancyBboxPatch:

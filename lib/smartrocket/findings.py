@@ -33,9 +33,14 @@ def escape_markdown(text: object) -> str:
     return re.sub(r"([\\`*_{}\[\]()#+!|<>~$@^&-])", lambda match: f"&#{ord(match[1])};", text)
 
 
+def write_plain(text: str) -> str:
+    """Return the words of a reading as they are read aloud: without emphasis, and what was escaped as it is."""
+    return html.unescape(text.replace("**", ""))
+
+
 def figure_html(finding: Finding, name: str) -> str:
     """Return a finding's figure as an HTML `figure` element with its caption."""
-    drawing = svg(finding.figure, name, finding.alt or finding.caption)
+    drawing = svg(finding.figure, name, write_plain(finding.alt or finding.caption))
     kind = "finding wide" if finding.wide else "finding"
     return f'<figure class="{kind}">{drawing}<figcaption>{html.escape(finding.caption)}</figcaption></figure>'
 

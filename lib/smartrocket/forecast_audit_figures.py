@@ -74,7 +74,7 @@ def show_claims(audit: Audit) -> Finding:
     part = f", computed on {number(audit.items)} of the {number(audit.all_items)} items"
     sentences = "\n".join(f"- {describe_claim(claim, honest)}" for claim in flawed)
     return Finding(
-        reading=f"In Poisson deviance, where smaller is better. The honest protocol gives {expected:.3f}"
+        reading=f"The score is the Poisson deviance: smaller is better. The honest protocol gives {expected:.3f}"
         f"{part if audit.items < audit.all_items else ''}. Differences of a few per cent may be chance.\n\n{sentences}",
         figure=fig,
         caption="Each mistake on its own, with the same data and the same settings: the score that is claimed and "
@@ -107,8 +107,10 @@ def claims_table(audit: Audit) -> HTML:
         for claim in audit.claims
     ]
     formats = {f"{COLUMNS[name]}, {kind}": form for name, form in FORMATS.items() for kind in KINDS}
-    caption = "What each way of testing claims, and what its model, where it learned from the test one "
-    "of the same kind that did not, scores on all item-weeks of the test."
+    caption = (
+        "What each way of testing claims, and what its model, or where that learned from the test one of its kind "
+        "that did not, scores on all item-weeks of the test (MAE in units)."
+    )
     return table(pd.DataFrame(rows), caption, formats, highlight=audit.claims[0].title)
 
 

@@ -202,8 +202,8 @@ def show_misses(misses: Sequence[Miss], item_weeks: int, horizon: int) -> Findin
     lines = [describe_miss(miss, item_weeks) for miss in misses]
     told = sum(bool(miss.reasons) for miss in misses)
     summary = (
-        f"For {number(told) if told < len(misses) else 'all'} of these {number(len(misses))} the log holds a clue that "
-        "the model could not know or did not use."
+        f"For {number(told) if told < len(misses) else 'all'} of these {number(len(misses))} the log shows something "
+        "that goes with the miss. Whether it is the cause, a log cannot say."
     )
     under = sum(miss.is_under for miss in misses)
     return Finding(

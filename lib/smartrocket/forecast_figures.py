@@ -402,7 +402,8 @@ def verdict(
     if skill["value"] is None:
         return f"**{model}** cannot be compared here."
     amount = f"{percent(abs(skill['value']))} {'lower' if skill['value'] >= 0 else 'higher'}"
-    start = f"**{model}** has a {COLUMNS[metric]} {amount} than the best baseline, {rival}"
+    article = "an" if COLUMNS[metric].startswith("RM") else "a"
+    start = f"**{model}** has {article} {COLUMNS[metric]} {amount} than the best baseline, {rival}"
     if skill["low"] is None:
         return f"{start}; too few series for an interval, so nothing follows from it."
     interval = f"95 % interval of the advantage {percent(skill['low'])} to {percent(skill['high'])}"
@@ -515,7 +516,7 @@ def show_calibration(known: pd.DataFrame, model: str, rival: str | None) -> Find
     top, lower = means.iloc[-1], means.iloc[:-1].sum()
     return Finding(
         reading=f"The tenth of item-weeks with the highest forecasts was expected to sell {top['forecast']:.2f} "
-        f"units each and sold {top['actual']:.2f}; of the nine tenths below {_deviation(lower)} was forecast. A "
+        f"units each and sold {top['actual']:.2f}; for the nine tenths below, the forecast was {_deviation(lower)}. A "
         "forecast is **calibrated** where its dots lie on the dotted line.",
         figure=fig,
         caption="Calibration in the test weeks: item-weeks in ten groups of growing forecast, mean forecast "
@@ -527,7 +528,7 @@ def show_calibration(known: pd.DataFrame, model: str, rival: str | None) -> Find
 
 def _deviation(means: pd.Series) -> str:
     if not means["actual"]:
-        return "nothing was sold, and more"
+        return "more than the nothing that was sold"
     share = means["forecast"] / means["actual"] - 1
     return f"{percent(abs(share), 0)} {'more' if share >= 0 else 'less'} than was sold"
 

@@ -97,7 +97,7 @@ class ShopDesign(BaseModel):
         1.5, gt=0, le=5, description="Sessions a visitor and events a session, relative to RetailRocket."
     )
     conversion: float = Field(
-        6.0, gt=0, le=10, description="Chance that a view leads to an addtocart, relative to RetailRocket."
+        6.0, gt=0, le=10, description="Chance that a view leads to an add to cart, relative to RetailRocket."
     )
     joint_purchases: float = Field(
         1.0, ge=0, le=1, description="Share of the purchases in a row that belong to one transaction."

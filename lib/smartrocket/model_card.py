@@ -83,6 +83,7 @@ def describe_model(
 def list_card(card: Mapping[str, Any]) -> dict[str, str]:
     """Return what the card says: heading -> text."""
     learned, mixed = card["learned_from"], card["mixed_with"]
+    partner = f"{mixed['baseline']}, the model's weight being {percent(mixed['weight_of_model'], 0)}"
     return {
         "Model": card["model"],
         "Forecasts": card["task"],
@@ -90,7 +91,7 @@ def list_card(card: Mapping[str, Any]) -> dict[str, str]:
         f"{learned['last_origin']}",
         "Features": f"{len(card['features'])}: {', '.join(card['features'])}",
         "Parameters": ", ".join(f"{name} {_short(value)}" for name, value in card["parameters"].items()),
-        "Mixed with": f"{mixed['baseline']}, the model's weight being {percent(mixed['weight_of_model'], 0)}",
+        "Mixed with": partner if mixed["weight_of_model"] < 1 else f"nothing; {mixed['baseline']} earned no part",
         "Files": ", ".join(card["files"]),
         "Scores": f"for single items in the test, {card['tested_on']}: {_write_scores(card['scores'])}",
         "Limits": " ".join(card["limits"]),

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable
 
 from smartrocket import benchmarks
+from smartrocket.behaviour import share_interval
 from smartrocket.chapters import write_chapters
 from smartrocket.costs import write_costs, write_measures
 from smartrocket.diagrams import draw_way
@@ -48,7 +49,6 @@ def write_parts(run: Run, shop: dict, manifests: list[dict], sizes: dict[str, fl
         "banner": write_banner(shop),
         "shop": write_shop(run, shop),
         "rhythm": write_rhythm(run),
-        "attention": write_attention(run),
         "properties": write_properties(shop),
         "metrics": write_metrics(run),
         "unknowns": write_unknowns(run, shop),
@@ -173,7 +173,9 @@ def write_properties(shop: dict) -> str:
         "this value. For the models, the price and the category of an item are looked up "
         "[as of](/chapters/glossary.qmd#as-of) the moment of an event. To take the first or the last row instead "
         "would mix up past and future. Notebook 1 only describes: it uses the latest price and category, "
-        "and says so.\n"
+        "and says so.\n\n"
+        "Three properties are used: the category, the price, and whether the item can be bought. What the others mean "
+        "is not known here, so their rows are counted in the ledger as *other property*, and left out.\n"
     )
 
 
@@ -197,23 +199,6 @@ def write_rhythm(run: Run) -> str:
     if weekday is not None:
         text += f", and {weekday} is the busiest day of the week"
     return f"{text}. Times are in the time zone {escape_markdown(zone or 'UTC')}.\n"
-
-
-def write_attention(run: Run) -> str:
-    """Return the sentences about how unevenly attention is spread over items and visits."""
-    sentences = []
-    top = run.fact("01_eda", "top_decile_share")
-    if top is not None:
-        sentences.append(f"The busiest tenth of the items gets {percent(top)} of all events.")
-    single = run.fact("01_eda", "sessions_single_event")
-    if single is not None:
-        sentences.append(f"{percent(single)} of the [sessions](/chapters/glossary.qmd#session) are a single event.")
-    repeats = run.fact("01_eda", "immediate_repeat_share")
-    if repeats is not None:
-        sentences.append(
-            f"Of the views that follow another event of the session, {percent(repeats)} are of that event's item."
-        )
-    return " ".join(sentences or ["How attention is spread over the items is not known."]) + "\n"
 
 
 def write_unknowns(run: Run, shop: dict) -> str:
@@ -252,8 +237,10 @@ def write_metrics(run: Run) -> str:
     cards = []
     if None not in (events, visitors):
         cards.append(("Rows in the log", number(events), f"by {plural(visitors, 'visitor')}", ""))
-    if None not in (buyers, share):
-        cards.append(("Visitors who buy", percent(share, 2), plural(buyers, "buyer"), ""))
+    if None not in (buyers, share, visitors):
+        low, high = share_interval(buyers, visitors)
+        note = f"{plural(buyers, 'buyer')}; 95 % interval {percent(low, 2)} to {percent(high, 2)}"
+        cards.append(("Visitors who buy", percent(share, 2), note, ""))
     cards += [forecast_card(run), recommendation_card(run)]
     items = "".join(
         f'<div class="metric {tone}"><dt>{html.escape(label)}</dt><dd class="value">{html.escape(value)}</dd>'
@@ -265,10 +252,10 @@ def write_metrics(run: Run) -> str:
 
 def forecast_card(run: Run) -> tuple[str, str, str, str]:
     """Return label, value, note and tone of the card about the sales forecast."""
-    label, verdict = "Poisson deviance against the best baseline", judge(run, "forecast")
+    label, verdict = "Error of the sales forecast, against the best simple rule", judge(run, "forecast")
     if verdict.outcome == "unknown" or verdict.gain is None:
         return label, "not known", write_shortage(run, "forecast"), ""
-    note = f"{verdict.ours.model} against {verdict.baseline.model}"
+    note = f"{verdict.metric.label} of {verdict.ours.model} against {verdict.baseline.model}"
     if verdict.gain.has_interval:
         note += f"; 95 % interval {signed(-verdict.gain.high)} to {signed(-verdict.gain.low)}"
     if verdict.outcome == "same":

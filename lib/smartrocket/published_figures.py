@@ -89,10 +89,9 @@ def read_comparison(comparison: pd.DataFrame) -> str:
     if differing:
         sentences.append(f"{number(differing)} of these are meant to differ here.")
     which = "others" if sentences else "published figures"
-    sentences.append(
-        f"Of the {number(compared - differing)} {which}, {number(counts.get('yes', 0))} are found here again, within "
-        "what the tables allow."
-    )
+    rest, agreeing = compared - differing, int(counts.get("yes", 0))
+    found = "all" if agreeing == rest else number(agreeing)
+    sentences.append(f"Of the {number(rest)} {which}, {found} are found here again, within what the tables allow.")
     return " ".join(sentences) + (f" Outside it: {joined(names)}." if names else "")
 
 

@@ -290,7 +290,11 @@ def claims_table(claims: Sequence[Claim], seed: int, refusal: str) -> HTML:
     frame = claims_frame(claims, seed)
     formats = {name: ".3f" for name in frame if pd.api.types.is_numeric_dtype(frame[name])}
     clicks = plural(len(claims[0].honest.ranks), "click")
-    caption = f"Hit rate@20 and NDCG@20, claimed and honest (the honest test asks for {clicks})."
+    most = number(max(len(claim.claimed.ranks) for claim in claims))
+    caption = (
+        f"Hit rate@20 and NDCG@20, claimed and honest. The honest test asks for {clicks}, a flawed one for {most} at "
+        "most: where there are more, they are drawn at random."
+    )
     return table(frame, caption, formats)
 
 

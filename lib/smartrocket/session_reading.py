@@ -117,7 +117,7 @@ def describe_reading(steps: Sequence[Step], session: np.ndarray, ids: np.ndarray
         f"{LIST_LENGTH} is what the hit rate counts."
     )
     return (
-        f"The session opens item {ids[steps[0].item]} first. With each further click the network keeps a part of every "
+        f"The session opens with item {ids[steps[0].item]}. With each further click the network keeps a part of every "
         f"number of its memory, on average {joined(kept)}, and fills the rest with what the click tells it. {hit}"
     )
 

@@ -391,8 +391,7 @@ def describe_best(run: Run, task: str) -> str:
     if verdict.outcome == "better":
         best = run.scores(task, run.levels(task)[0], QUESTIONS[task].metric)[0]
         lead = f"over the strongest simple rule, {rule_text}, is more than chance."
-        # A forecast of the model alone stands in the table beside the model, with the same score.
-        if best.model == ours.model or best.value == ours.value:
+        if best.model == ours.model:
             return f"{ours_text} leads. Its lead {lead}"
         return (
             f"The lead of {ours_text} {lead} It was chosen before the test; in the test {best.model} "
@@ -432,23 +431,25 @@ def describe_tuning(run: Run, task: str) -> str:
         if not metric.lower_is_better:
             ends = [-end for end in reversed(ends)]
     meaning = {"better": "an improvement beyond the noise", "worse": "a loss beyond the noise"}
-    text = (
-        f"Tuning takes the {metric.label} from {metric.write(untuned.value)} to {metric.write(tuned.value)}, "
-        f"{meaning.get(outcome_of(*ends), 'a change within the noise')}."
-    )
+    if untuned.value == tuned.value:
+        text = f"Tuning leaves the {metric.label} at {metric.write(tuned.value)}."
+    else:
+        text = (
+            f"Tuning takes the {metric.label} from {metric.write(untuned.value)} to {metric.write(tuned.value)}, "
+            f"{meaning.get(outcome_of(*ends), 'a change within the noise')}."
+        )
     final = run.fact(question.notebook, "final_model")
     ends = [run.fact(question.notebook, f"final_gain_{end}") for end in ("low", "high")]
     if (
         final not in (None, tuned.model)
         and None not in ends
         and (used := run.score(task, level, question.metric, final))
-        and used.value != tuned.value
     ):
         text += (
             f" The final forecast, {final}, has {metric.write(used.value)}: against the untuned model "
             f"{meaning.get(outcome_of(*ends), 'a change within the noise')}."
         )
-    if task == "recommendation" and None not in (pair := find_pair("mrr@20")):
+    if task == "recommendation" and None not in (pair := find_pair("mrr@20")) and pair[0].value != pair[1].value:
         mrr = METRICS["mrr@20"]
         text += f" The {mrr.label} goes from {mrr.write(pair[0].value)} to {mrr.write(pair[1].value)}."
     return text

@@ -18,6 +18,7 @@ ALSO = {
     "croston": ("Croston", "SBA", "TSB"),
     "category-tree": ("tree of categories",),
     "cold-start": ("starts cold",),
+    "top-category": ("top categories",),
     "co-occurrence": ("viewed also",),
     "gini": ("Gini",),
     "intermittent-demand": ("intermittent",),
