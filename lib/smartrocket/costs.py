@@ -12,6 +12,15 @@ from smartrocket.wording import duration, number, percent
 from smartrocket.workspace import WRITERS, Workspace
 
 FOLDERS = ("interim", "processed", "models")
+MEASURES = {
+    "training": "training",
+    "days_training": "training for single days",
+    "search": "search for settings",
+    "finalists": "training of the finalists",
+    "prediction": "forecasting the test",
+    "ranking": "ranking the test's clicks",
+    "audit": "the audit",
+}
 
 
 def measure_sizes(workspace: Workspace) -> dict[str, float]:
@@ -60,10 +69,16 @@ def write_costs(manifests: Sequence[Mapping], sizes: Mapping[str, float]) -> tup
     return text, shown
 
 
+def name_measure(name: str) -> str:
+    """Say in words what took the seconds of a measure: "finalists_seconds" -> "training of the finalists"."""
+    kind = name.removesuffix("_seconds")
+    return MEASURES.get(kind, kind)
+
+
 def write_measures(manifests: Sequence[Mapping]) -> tuple[str, str]:
     """Return a sentence about what each model's training, search and answers took, and the table as HTML, if any."""
     rows = [
-        (manifest["notebook"], measure["model"] or "all", measure["name"].removesuffix("_seconds"), measure["value"])
+        (manifest["notebook"], measure["model"] or "all", name_measure(measure["name"]), measure["value"])
         for manifest in manifests
         for measure in manifest["measures"]
         if measure["name"].endswith("_seconds")

@@ -396,11 +396,10 @@ def write_built_from(shop: dict, manifests: list[dict]) -> str:
     files = [f"`{path.removeprefix('raw/')}`" for path in list_raw_files(manifests)]
     commit = manifests[0].get("commit")
     version = f" with the code of commit `{commit[:10]}`" if commit else ""
-    # No measured time: two builds of the same report differ on the pages about provenance and performance only.
+    # No measured time: two builds of the same report differ on the page about performance only.
     return (
         f"This report was built from {joined(files)}{version}. "
-        f"The command `{shop['command'].replace('`', '')}` builds it again. "
-        f"[Provenance](/chapters/provenance.qmd) has the fingerprints, parameters, versions and times.\n"
+        f"The command `{shop['command'].replace('`', '')}` builds it again.\n"
     )
 
 

@@ -35,7 +35,7 @@ def write_provenance(run_facts: Mapping[str, Mapping[str, dict]], shop: dict, ma
 def write_again(shop: dict, manifests: list[dict]) -> str:
     """Return the commands that build this very site again, and what stands in their way, if anything."""
     commit = manifests[0].get("commit") or ""
-    commits = {manifest.get("commit") for manifest in manifests}
+    commits = {str(manifest.get("commit")).removesuffix("+") for manifest in manifests}
     lines = [f"git checkout {commit.removesuffix('+')}"] if commit else []
     lines.append(shop["command"].replace("`", ""))
     text = "```sh\n" + "\n".join(lines) + "\n```\n"
@@ -43,7 +43,7 @@ def write_again(shop: dict, manifests: list[dict]) -> str:
         text += "\nThe code was not under version control, so no commit can be named.\n"
     elif len(commits) > 1:
         text += (
-            f"\nNot all notebooks ran at this commit ({joined(sorted(str(each)[:10] for each in commits))}): what had "
+            f"\nNot all notebooks ran at this commit ({joined(sorted(each[:10] for each in commits))}): what had "
             "not changed was not run again.\n"
         )
     if commit.endswith("+"):
