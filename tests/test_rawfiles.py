@@ -189,7 +189,9 @@ def test_a_damaged_gzip_file_is_named(tmp_path, connection):
     raw = write_shop(tmp_path / "raw", "")
     events = tmp_path / "raw" / "events.csv"
     packed = gzip.compress("".join([HEADER, *(ROW.replace("1,v", f"{row},v") for row in range(50_000))]).encode())
-    for content in (packed[:12], packed[:-500], b"\x1f\x8b" + b"x" * 50):
+    # The last eight bytes are the sum of the content and its length.
+    wrong_sum = packed[:-8] + bytes([packed[-8] ^ 0xFF]) + packed[-7:]
+    for content in (packed[:12], packed[:-500], b"\x1f\x8b" + b"x" * 50, wrong_sum):
         events.write_bytes(content)
         with pytest.raises(InputError, match=r"events\.csv is a damaged gzip file"):
             ingest(raw, Workspace(tmp_path / "build"), connection)

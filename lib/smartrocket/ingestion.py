@@ -18,6 +18,7 @@ from smartrocket.rawfiles import (
     PROPERTIES,
     RawFiles,
     check_files,
+    check_whole,
     find_columns,
     is_compressed,
     read_header,
@@ -59,9 +60,6 @@ def store(table: ibis.Table, path: Path) -> int:
         return write_parquet(table, path)
     except duckdb.Error as error:
         message = str(error)
-        damaged = re.search(r"GZIP.*?: *(/.+)$", message, re.MULTILINE | re.IGNORECASE)
-        if damaged:
-            raise InputError(f"{damaged[1]} is a damaged gzip file: compress or copy it again.") from None
         line = re.search(r"CSV Error on Line: (\d+)", message)
         file = re.search(r"^ *file = (.+)$", message, re.MULTILINE)
         if file is None:
@@ -100,6 +98,8 @@ def ingest(raw: dict, workspace: Workspace, connection: BaseBackend) -> dict[str
     """
     files = RawFiles.describe(raw)
     check_files(files)
+    for path in files.present():
+        check_whole(path)
     events = read_table(connection, [files.events_path()], EVENTS, files.columns)
     # Parts of the same columns are read in one go, in their order, which takes less time and memory than a union.
     headers = {path: (read_header(path), is_compressed(path)) for path in files.properties_paths()}

@@ -35,6 +35,8 @@ NOT_TEXT = {
 }
 # A first line that is longer names no columns: it is some other kind of file.
 LONGEST_HEADER = 64 * 1024
+# Bytes that are read at once.
+CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -119,6 +121,18 @@ def open_text(path: Path, errors: str = "strict") -> Iterator[TextIO]:
             yield file
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a UTF-8 text file ({error.reason}): save it as CSV in UTF-8.") from None
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path} is a damaged gzip file ({error}): compress or copy it again.") from None
+
+
+def check_whole(path: Path) -> None:
+    """Raise InputError where a file in gzip is damaged. The engine reads on over a wrong byte, to a wrong number."""
+    if not is_compressed(path):
+        return
+    try:
+        with gzip.open(path) as file:
+            while file.read(CHUNK):
+                pass
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         raise InputError(f"{path} is a damaged gzip file ({error}): compress or copy it again.") from None
 
