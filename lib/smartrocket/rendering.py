@@ -15,7 +15,7 @@ from smartrocket.errors import InputError
 from smartrocket.files import replacing
 from smartrocket.terms import link_site
 
-# The two pages that state measured times and memory.
+# The only page that states measured times and memory.
 MEASURED_PAGE = "chapters/performance.html"
 DOWNLOADS = "downloads"
 """The folder of the project, and then of the site, that holds what readers may take away."""
