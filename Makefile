@@ -31,7 +31,7 @@ SMARTROCKET := $(PYTHON) -m smartrocket
 
 NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 06_gru4rec_baseline 07_gru4rec_tuning
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
-PAGES := _quarto.yml index.qmd bench/results.json $(wildcard chapters/* dashboard/* theme/*)
+PAGES := _quarto.yml index.qmd $(wildcard bench/results.json chapters/* dashboard/* theme/*)
 
 .PHONY: report notebooks test fuzz faults coverage mutants audit bench lab pdf serve data picture clean help prepare
 .DEFAULT_GOAL := help
