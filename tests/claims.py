@@ -163,7 +163,7 @@ def check_forecast(report: Report) -> None:
     assert only(text, tell_outcome(low, high, *outcomes), *outcomes)
     gain = 1 - scored[final] / scored[rule]
     if low > 0 or high < 0:
-        assert f"The model’s is {percent(abs(gain))} ({'' if low > 0 else '−'}" in text.replace("'", "’")
+        assert f"The model’s is {percent(abs(gain))} (" in text.replace("'", "’")
     best = re.search(r"Who forecasts sales best (.*?)Tuning", text)[1]
     if low > 0:
         assert "is more than chance" in best
