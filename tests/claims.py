@@ -326,7 +326,7 @@ def check_carts(report: Report) -> None:
     units = panel.groupby(panel.addtocarts_sum_7.clip(upper=4)).target.mean()
     is_quiet = not len(units) or units.max() < 0.005
     assert ("Hardly any item-day is followed by a sale" in text) == is_quiet
-    assert ("Each item-day has 0 addtocarts" in text) == (not is_quiet and not adders)
+    assert ("Each item-day has 0 adds to cart" in text) == (not is_quiet and not adders)
     if not is_quiet and len(units) > 1:
         assert f"is followed by {units.iloc[0]:.2f} units on average" in text
         assert f"by {units.iloc[-1]:.2f}, " in text

@@ -38,7 +38,7 @@ def test_the_sentences_take_other_branches_than_those_of_the_other_shops(report)
         "index": ["it beats every baseline", "Europe/Berlin"],
         "overview": ["the model beats every simple rule", "the files hold no prices"],
         "data": ["Nothing in this log stands out.", "0 also add to cart", "no sign of a purchase"],
-        "processing": ["Each item-day has 0 addtocarts", "hold no properties of items"],
+        "processing": ["Each item-day has 0 adds to cart", "hold no properties of items"],
         "audit": ["This shop has no prices to lose."],
         "performance": ["the mean of all items"],
         "lessons": ["(Europe/Berlin) holds", "does not hold"],

@@ -98,7 +98,7 @@ def draw_signal(panel: ibis.Table, horizon_days: int) -> Finding:
     labels = [f"{count}{'+' if count == 4 else ''}" for count in groups.addtocarts]
     if len(groups) < 2:
         return Finding(
-            f"Each item-day has {labels[0]} addtocarts in the week before, so there is no signal to look for: sales "
+            f"Each item-day has {labels[0]} adds to cart in the week before, so there is no signal to look for: sales "
             "have to be told from something else."
         )
     figure, axes = figures.canvas(8, 3)
