@@ -100,6 +100,40 @@ def write_shop(folder: Path, events: str, properties: str | None = None, tree: s
     }
 
 
+def write_regulars(folder: Path, names: dict[str, str], seed: int = 1) -> None:
+    """Write the log of a shop that is in all things unlike the generated ones: one file of events, and no surprise.
+
+    Its visitors are regulars who come in the evening in Berlin, and nearly all of them buy. They walk from an item
+    to the one after it, never put anything into a cart, and buy days after they looked; whoever has to look again
+    does not buy. Each week other items are in fashion, and there are more visits from week to week. So views tell
+    what will sell, better than any mean of past sales does. `names` has other names of the columns.
+    """
+    random = np.random.default_rng(seed)
+    days, items, regulars = 70, 100, 1000
+    weeks = days // 7 + 1
+    fashion = np.exp(random.normal(0, 1.1, (weeks, items)))
+    fashion /= fashion.sum(axis=1, keepdims=True)
+    rows, looked = [], set()
+    for day in range(days):
+        for _ in range(random.poisson(20 + day)):
+            visitor = int(random.integers(regulars))
+            moment = FIRST_DAY + pd.Timedelta(days=day, seconds=int(random.normal(19 * 3600, 4000)))
+            item = int(random.choice(items, p=fashion[day // 7]))
+            for _ in range(2 + random.poisson(1.5)):
+                rows.append((moment, visitor, "view", item, None))
+                if random.random() < (0.01 if (visitor, item) in looked else 0.2):
+                    later = moment + pd.Timedelta(days=int(random.integers(3, 9)), minutes=int(random.integers(60)))
+                    rows.append((later, visitor, "transaction", item, len(rows)))
+                looked.add((visitor, item))
+                moment += pd.Timedelta(seconds=int(random.integers(10, 120)))
+                item = (item + (1 if random.random() < 0.8 else int(random.integers(2, 9)))) % items
+    frame = pd.DataFrame(rows, columns=["timestamp", "visitorid", "event", "itemid", "transactionid"])
+    frame = frame[frame.timestamp < FIRST_DAY + pd.Timedelta(days=days)].sort_values("timestamp")
+    frame["timestamp"] = frame.timestamp.astype("datetime64[ms]").astype("int64")
+    folder.mkdir(parents=True)
+    frame.astype({"transactionid": "Int64"}).rename(columns=names).to_csv(folder / "events.csv", index=False)
+
+
 def grow_shop(folder: Path, horizon: int = 7, **design: object) -> Workspace:
     """Generate a small shop and take it through the data stages, up to its panel: a build without notebooks.
 

@@ -187,6 +187,12 @@ def test_prices_that_do_not_matter_are_not_said_to_matter():
     assert "do not overlap" in shown.price_conversion(apart).reading
 
 
+@pytest.mark.parametrize(("bought", "meaning"), [([10, 30], "looks again"), ([30, 10], "no sign of a purchase")])
+def test_a_second_look_is_read_as_it_is(bought, meaning):
+    pairs = pd.DataFrame({"views": [1, 2], "pairs": [100, 100], "bought": bought})
+    assert meaning in shown.describe_repeat_buyers(behaviour.with_share(pairs, "bought", "pairs"), 40)
+
+
 def test_drawings_are_small_and_follow_the_page_colours(findings):
     for name in ("hours", "retention", "gaps", "popularity"):
         drawing = svg(findings["rich"][name].figure, name, findings["rich"][name].alt)

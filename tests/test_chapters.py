@@ -176,8 +176,12 @@ def test_failures_name_their_size_where_it_was_measured():
         tuning={"clicked_popularity_rank": 60.0},
         ranking_scores=cold,
     )
-    text = chapters.write_failures(known)
+    text = chapters.write_failures(known, SHOP)
     assert "10 of the 100 units" in text
     assert "GRU4Rec tuned finds 40.0 %" in text
     assert "lean to more popular items" in text
-    assert chapters.write_failures(run_of()).count("not known") == 6
+    assert "the mean of their category" in text
+    unknown = chapters.write_failures(run_of(), BARE)
+    assert unknown.count("not known") == 6
+    assert "the mean of all items" in unknown
+    assert "by category" not in unknown

@@ -1,6 +1,8 @@
 """One notebook is executed whole or not at all, and leaves a manifest."""
 
 import json
+import subprocess
+import sys
 from importlib import metadata
 
 import nbformat
@@ -76,3 +78,13 @@ def test_a_mistake_in_the_data_is_told_without_the_machinery(project):
 def test_an_optional_package_that_is_not_installed_is_left_out(monkeypatch):
     monkeypatch.setattr(metadata, "requires", lambda name: ["pandas==1", 'no-such-engine==1; extra == "other"'])
     assert execution.list_packages() == {"pandas": metadata.version("pandas")}
+
+
+def test_what_takes_long_to_load_is_not_loaded_where_it_is_not_used():
+    early = ("behaviour_figures", "ledger", "worked_examples", "dashboard_recommendations", "execution", "publishing")
+    code = (
+        f"import sys\nfrom smartrocket import {', '.join(early)}\n"
+        "print([name for name in ('torch', 'statsmodels', 'rfc3987_syntax') if sys.modules.get(name)])"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert run.stdout.strip() == "[]"

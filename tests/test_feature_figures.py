@@ -98,6 +98,9 @@ def test_signal_compares_quiet_and_busy_items(connection):
     assert ", more." in told.draw_signal(make_panel(connection, targets=(0, 3, 0, None)), 7).reading
     assert "no signal" in told.draw_signal(make_panel(connection, targets=(0, 0, 0, 0)), 7).reading
     assert told.draw_signal(make_panel(connection, targets=(None, None, None, None)), 7).figure is None
+    without_carts = told.draw_signal(make_panel(connection, addtocarts=(0, 0, 0, 0)), 7)
+    assert without_carts.figure is None
+    assert without_carts.reading.startswith("Each item-day has 0 adds to cart in the week before")
 
 
 def test_sessions_are_told(connection):

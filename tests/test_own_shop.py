@@ -108,14 +108,3 @@ def test_retailrocket_without_its_files_says_how_to_get_them(copy_project_once):
 def copy_project_once(copy_project):
     """One copy of the project for all mistakes."""
     return copy_project("mistakes")
-
-
-def test_columns_of_other_names_are_mapped(copy_project_once, shop, real_shop):
-    text = (real_shop / "events.csv").read_text().splitlines()
-    header = "time_ms,customer,action,product,order"
-    (shop / "events.csv").write_text("\n".join([header, *text[1:2000]]))
-    names = "{timestamp: time_ms, visitorid: customer, event: action, itemid: product, transactionid: order}"
-    with copy_project_once.changed("params/own_shop.yaml", "columns: {}", f"columns: {names}"):
-        run = copy_project_once.make("build/own_shop/notebooks/02_cleaning.ipynb", f"SHOP={shop}")
-    assert run.returncode == 0, run.stderr
-    assert read_facts(copy_project_once, "02_cleaning")["events_rows_in"] == 1999

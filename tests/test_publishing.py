@@ -15,7 +15,10 @@ from smartrocket.errors import InputError
 from smartrocket.files import write_text
 from smartrocket.findings import escape_markdown
 from smartrocket.partials import raw_html, write_banner
-from smartrocket.publishing import clean_cell, clean_notebook, write_fact, write_sources
+from smartrocket.profiles import NOTEBOOKS
+from smartrocket.publishing import clean_cell, clean_notebook, list_variables, write_fact, write_sources
+from smartrocket.summary import Run
+from smartrocket.workspace import Workspace
 
 OWN_SHOP = SHOP | {
     "title": "Corner shop",
@@ -104,11 +107,16 @@ def test_raw_html_cannot_leave_its_fence(text):
 
 def test_variables_and_parts(project):
     write_sources("demo", project)
-    variables = yaml.safe_load((project / "_variables.yml").read_text(encoding="utf-8"))
+    build = Workspace(project / "build" / "demo")
+    run = Run(build.read_json(f"results/{notebook}.json") for notebook in NOTEBOOKS)
+    variables = list_variables(run, build.read_json("shop.json"))
     assert variables["eda"]["rows_events"] == "152,345"
     assert variables["eda"]["gini_items"] == "not known"
     assert "<c>" not in variables["eda"]["odd_name"]
     assert "it beats every baseline" in variables["report"]["forecast"]
+    written = yaml.safe_load((project / "_variables.yml").read_text(encoding="utf-8"))
+    assert written["report"]["forecast"] == variables["report"]["forecast"]
+    assert "eda" not in written
     assert "152,345 rows of 41,250 visitors on 90 days" in part(project, "shop")
     assert "generated shop" in part(project, "banner")
     assert '<th scope="row">LightGBM tuned</th>' in part(project, "forecast_models")

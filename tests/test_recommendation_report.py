@@ -160,6 +160,13 @@ def test_a_sentence_begins_with_a_capital():
     assert ". Random walk is best on" in report.compare_repeats(ranked, 1, 200).reading
 
 
+def test_of_two_that_find_as_much_none_leads():
+    ranking = rankings()["STAN"]
+    reading = report.compare_models({"STAN tuned": ranking, "STAN": ranking}, 1, 200).reading
+    assert re.match(r"STAN and STAN tuned both find .*: no model does so more often\.", reading)
+    assert "cannot be told apart" in reading
+
+
 @pytest.mark.parametrize("stops", [True, False])
 def test_a_network_below_the_rule_of_seen_items_fails_its_gate(stops):
     ranked = rankings()

@@ -885,12 +885,16 @@ def describe_repeat_buyers(pairs: pd.DataFrame, sold: int) -> str:
     once, several = pairs.iloc[0], pairs.iloc[1:][["pairs", "bought"]].sum()
     if not several["pairs"] or not once["pairs"]:
         return ""
+    share = several["bought"] / several["pairs"]
+    meaning = (
+        "Who means to buy looks again: the views need not be the cause."
+        if share > once["share"]
+        else "So a second look is no sign of a purchase here."
+    )
     return (
         f"{percent(once['share'], 2)} of the pairs with one view end in a purchase "
-        f"({between(once['from_share'], once['to_share'])}), "
-        f"{percent(several['bought'] / several['pairs'], 2)} of those "
-        f"with several ({between(*share_interval(several['bought'], several['pairs']))}). "
-        "Who means to buy looks again: the views need not be the cause."
+        f"({between(once['from_share'], once['to_share'])}), {percent(share, 2)} of those "
+        f"with several ({between(*share_interval(several['bought'], several['pairs']))}). {meaning}"
     )
 
 

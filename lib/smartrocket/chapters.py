@@ -24,7 +24,7 @@ def write_chapters(run: Run, shop: dict) -> dict[str, str]:
         "decisions": write_decisions(run),
         "surprises": write_list(list_surprises(run)) or "Nothing in this log stands out.\n",
         "helped": write_helped(run),
-        "failures": write_failures(run),
+        "failures": write_failures(run, shop),
         "insights": write_insights(run, shop),
         "features_left_out": write_features_left_out(shop),
     }
@@ -283,7 +283,14 @@ MITIGATION = {
 """For each failure what stands against it in this report, and what is advised beyond that."""
 
 
-def write_failures(run: Run) -> str:
+WITHOUT_CATEGORIES = {
+    "New items (sales)": ("the mean of all items", "look at them by hand in their first weeks"),
+    "New items (next item)": ("what is popular", "note the items' categories, give new ones some places"),
+}
+"""What stands instead for a shop whose files name no categories."""
+
+
+def write_failures(run: Run, shop: dict) -> str:
     """Return the table of known failures: how large each is here, what stands against it, and advice."""
     measured = {
         "Sudden peaks of demand": tell_breaks(run),
@@ -294,7 +301,8 @@ def write_failures(run: Run) -> str:
         "Popular items crowd out the rest": tell_popularity(run),
         "Lists stuck in one category": tell_categories(run),
     }
-    rows = [(failure, measured[failure], *MITIGATION[failure]) for failure in measured]
+    against = MITIGATION if shop["has_properties"] else MITIGATION | WITHOUT_CATEGORIES
+    rows = [(failure, measured[failure], *against[failure]) for failure in measured]
     names = ["Failure", "How large it is here (measured)", "What stands against it here", "Advice, not measured"]
     return wrap_table(pd.DataFrame(rows, columns=names), "Known failures, and what can be done")
 
@@ -408,8 +416,5 @@ def judge_views(run: Run) -> tuple[str, str]:
     once, more = (run.fact("01_eda", name) for name in ("bought_after_one_view", "bought_after_more_views"))
     if None in (once, more):
         return "too few views to tell", "is not known"
-    text = (
-        f"an item viewed once is bought in {percent(once, 2)} of cases, one viewed more often in {percent(more, 2)}; "
-        "the views need not be the cause"
-    )
-    return text, "holds" if more > once else "does not hold"
+    text = f"an item viewed once is bought in {percent(once, 2)} of cases, one viewed more often in {percent(more, 2)}"
+    return (f"{text}; the views need not be the cause", "holds") if more > once else (text, "does not hold")

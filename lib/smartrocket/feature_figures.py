@@ -90,13 +90,18 @@ def draw_signal(panel: ibis.Table, horizon_days: int) -> Finding:
         rows=known.count(), units=known.target.mean()
     )
     groups = groups.order_by("addtocarts").to_pandas()
-    if len(groups) < 2 or groups.units.max() < 0.005:
+    if groups.empty or groups.units.max() < 0.005:
         return Finding(
             f"Hardly any item-day is followed by a sale within {plural(horizon_days, 'day')}, so there is no signal to "
             "look for."
         )
-    figure, axes = figures.canvas(8, 3)
     labels = [f"{count}{'+' if count == 4 else ''}" for count in groups.addtocarts]
+    if len(groups) < 2:
+        return Finding(
+            f"Each item-day has {labels[0]} adds to cart in the week before, so there is no signal to look for: sales "
+            "have to be told from something else."
+        )
+    figure, axes = figures.canvas(8, 3)
     bars = axes.bar(labels, groups.units, color=figures.PALETTE[2])
     axes.bar_label(bars, fmt="{:.2f}", color=figures.MUTED)
     axes.set(xlabel="adds to cart in the last 7 days", ylabel=f"mean units, next {horizon_days} days")

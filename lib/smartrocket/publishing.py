@@ -70,9 +70,8 @@ def write_sources(profile: str, root: Path) -> None:
     write_downloads(root, workspace)
     run = Run(workspace.read_json(f"results/{notebook}.json") for notebook in NOTEBOOKS)
     manifests = [workspace.read_json(f"manifests/{notebook}.json") for notebook in NOTEBOOKS]
-    variables = list_variables(run, shop)
     pages = {path: path.read_text(encoding="utf-8") for path in list_pages(root)}
-    check_variables(pages, variables)
+    variables = choose_variables(pages, list_variables(run, shop))
     write_text(root / "_variables.yml", yaml.safe_dump(variables, allow_unicode=True, width=1_000_000))
     current, before = remember(workspace.path("history"), summarise(run, manifests), manifests[0].get("commit"))
     parts = write_parts(run, shop, manifests, measure_sizes(workspace)) | read_figures(workspace)
@@ -104,13 +103,19 @@ def list_pages(root: Path) -> list[Path]:
     return [path for pattern in patterns for path in sorted(root.glob(pattern))]
 
 
-def check_variables(pages: dict[Path, str], variables: dict[str, dict[str, str]]) -> None:
-    """Raise InputError when a page shows a variable that the run did not write."""
+def choose_variables(pages: dict[Path, str], variables: dict[str, dict[str, str]]) -> dict[str, dict[str, str]]:
+    """Return the variables that pages show, and no others: a renderer may read them anew for each that it meets.
+
+    Raises InputError when a page shows a variable that the run did not write.
+    """
+    chosen: dict[str, dict[str, str]] = {}
     for path, text in pages.items():
         for name in USED_VARIABLE.findall(text):
             group, _, rest = name.partition(".")
             if rest not in variables.get(group, {}):
                 raise InputError(f"{path.name} shows the variable {name}, which this run's results do not have.")
+            chosen.setdefault(group, {})[rest] = variables[group][rest]
+    return chosen
 
 
 def find_parts(pages: dict[Path, str]) -> set[str]:

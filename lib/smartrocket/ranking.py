@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 import pandas as pd
-import torch
 
 from smartrocket.errors import InputError
 
@@ -217,6 +216,9 @@ def rank_targets(scores: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 def top_items(scores: np.ndarray, length: int = LIST_LENGTH) -> list[np.ndarray]:
     """Return each row's best items, best first, shorter where fewer rise above the row's lowest score."""
+    # Here, since notebooks that only read sessions would wait for it, and it takes longer than all else together.
+    import torch
+
     values, items = torch.topk(torch.from_numpy(scores), min(length, scores.shape[1]))
     risen = values.numpy() > scores.min(axis=1, keepdims=True)
     return [row[keep] for row, keep in zip(items.numpy(), risen, strict=True)]

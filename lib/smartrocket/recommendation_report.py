@@ -181,18 +181,24 @@ def compare_models(rankings: Mapping[str, Ranking], seed: int, least: int) -> Fi
     clicks = rankings[best].clicks
     low, high = difference_interval(rankings[best], rankings[second], "hit_rate@20", seed)
     clear = "so the lead is more than chance" if low > 0 else "so the two cannot be told apart on this data"
-    first = percent(ranking_value(rankings[best], "hit_rate@20"))
-    then = percent(ranking_value(rankings[second], "hit_rate@20"))
+    first, then = (ranking_value(rankings[name], "hit_rate@20") for name in (best, second))
+    counted = plural(len(clicks), "click")
+    lead = (
+        f"{capitalise(best)} and {second} both find the next item in their top 20 in {percent(first)} of {counted}: no "
+        "model does so more often"
+        if first == then
+        else f"{capitalise(best)} finds the next item in its top 20 most often, in {percent(first)} of {counted}; "
+        f"{second} follows with {percent(then)}"
+    )
     reading = (
-        f"{capitalise(best)} finds the next item in its top 20 most often, in {first} of "
-        f"{plural(len(clicks), 'click')}; {second} follows with {then}. The difference lies between "
-        f"{points(low)} and {points(high)} percentage points (95 % interval over sessions), {clear}."
+        f"{lead}. The difference lies between {points(low)} and {points(high)} percentage points (95 % interval over "
+        f"sessions), {clear}."
     )
     return Finding(
         figure=figure,
         caption="Hit rate@20 and MRR@20 of all models on the test sessions, with 95 % intervals from drawing "
         "whole sessions anew; those with GRU4Rec in blue.",
-        alt=f"{capitalise(best)} has the highest hit rate@20, {first}, before {second} with {then}.",
+        alt=f"No hit rate@20 is higher than that of {best}, {percent(first)}; {second} has {percent(then)}.",
         reading=reading,
     )
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from smartrocket.wording import joined, number, percent, plural
+from smartrocket.wording import capitalise, joined, number, percent, plural
 
 
 @dataclass(frozen=True)
@@ -398,7 +398,7 @@ def describe_best(run: Run, task: str) -> str:
             f"({metric.write(best.value)}) came out ahead of it."
         )
     if verdict.outcome == "worse":
-        return f"{rule_text}, a simple rule, leads. It is ahead of {ours_text} by more than chance."
+        return f"{capitalise(rule_text)}, a simple rule, leads. It is ahead of {ours_text} by more than chance."
     return (
         f"No model is shown to lead. {ours_text} and the strongest simple rule, {rule_text}, differ within the noise."
     )
