@@ -1,5 +1,7 @@
 """What a report costs: sizes by notebook, and the table of the stages."""
 
+import re
+
 import pytest
 
 from smartrocket import costs
@@ -40,14 +42,20 @@ def test_the_table_of_costs_adds_up():
     assert "–" in costs.write_costs(MANIFESTS, {})[1]
 
 
-def test_the_times_of_models_are_told():
+def test_the_times_of_a_model_are_added_up_by_what_took_them():
     measures = [
-        {"name": "training_seconds", "model": "a <b>", "value": 1.234},
+        {"name": "search_seconds", "model": "a <b>", "value": 1.25},
+        {"name": "finalists_seconds", "model": "a <b>", "value": 2.25},
+        {"name": "training_seconds", "model": "a <b>", "value": 7.0},
+        {"name": "training_seconds", "model": "c", "value": 4.5},
         {"name": "audit_seconds", "model": None, "value": 2.0},
         {"name": "peak_bytes", "model": "a", "value": 5},
     ]
     _, table = costs.write_measures([{"notebook": "06", "measures": measures}])
-    assert "a &lt;b&gt;" in table
-    assert "1.23" in table
-    assert table.count("<tr>") == 3
+    rows = [re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row) for row in table.split("<tr")[2:]]
+    assert rows == [
+        ["a &lt;b&gt;", "3.50", "7.00", "–"],
+        ["c", "–", "4.50", "–"],
+        ["all models", "–", "–", "2.00"],
+    ]
     assert costs.write_measures([{"notebook": "06", "measures": []}]) == ("No model was trained in this run.", "")

@@ -12,14 +12,15 @@ from smartrocket.wording import duration, number, percent
 from smartrocket.workspace import WRITERS, Workspace
 
 FOLDERS = ("interim", "processed", "models")
+# What took the seconds of a measure, by the column that they are added to.
 MEASURES = {
-    "training": "training",
-    "days_training": "training for single days",
-    "search": "search for settings",
-    "finalists": "training of the finalists",
-    "prediction": "forecasting the test",
-    "ranking": "ranking the test's clicks",
-    "audit": "the audit",
+    "search": "Search, s",
+    "finalists": "Search, s",
+    "training": "Training, s",
+    "days_training": "Training, s",
+    "prediction": "Answers to the test, s",
+    "ranking": "Answers to the test, s",
+    "audit": "Audit, s",
 }
 
 
@@ -69,22 +70,22 @@ def write_costs(manifests: Sequence[Mapping], sizes: Mapping[str, float]) -> tup
     return text, shown
 
 
-def name_measure(name: str) -> str:
-    """Say in words what took the seconds of a measure: "finalists_seconds" -> "training of the finalists"."""
-    kind = name.removesuffix("_seconds")
-    return MEASURES.get(kind, kind)
-
-
 def write_measures(manifests: Sequence[Mapping]) -> tuple[str, str]:
-    """Return a sentence about what each model's training, search and answers took, and the table as HTML, if any."""
+    """Return what each model's search, training and answers took: a sentence, and the table as HTML, if any."""
     rows = [
-        (manifest["notebook"], measure["model"] or "all", name_measure(measure["name"]), measure["value"])
+        (measure["model"] or "all models", MEASURES[measure["name"].removesuffix("_seconds")], measure["value"])
         for manifest in manifests
         for measure in manifest["measures"]
         if measure["name"].endswith("_seconds")
     ]
     if not rows:
         return "No model was trained in this run.", ""
-    frame = pd.DataFrame(rows, columns=["Notebook", "Model", "What", "Seconds"])
-    shown = table(frame, caption="What each model took in this run", formats={"Seconds": ",.2f"}).data
-    return "A search that went on after a break counts the time of all its trials.", shown
+    frame = pd.DataFrame(rows, columns=["Model", "What", "Seconds"])
+    names = [name for name in dict.fromkeys(MEASURES.values()) if name in set(frame["What"])]
+    models = list(dict.fromkeys(frame["Model"]))
+    sums = frame.pivot_table(index="Model", columns="What", values="Seconds", aggfunc="sum").loc[models, names]
+    shown = table(sums.reset_index(), "What each model took in this run", dict.fromkeys(names, ",.2f")).data
+    return (
+        "A search has its finalists' training in it; one that went on after a break counts the time of all its trials.",
+        shown,
+    )
