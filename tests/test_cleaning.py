@@ -1,3 +1,5 @@
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,6 +55,10 @@ def outcomes(judged) -> dict[str, int]:
         ((START // 1000, 1, "view", 2, None), "timestamp in seconds"),
         ((START * 1000, 1, "view", 2, None), "timestamp in microseconds"),
         ((START * 1_000_000, 1, "view", 2, None), "timestamp in nanoseconds"),
+        ((631_152_000, 1, "view", 2, None), "timestamp in seconds"),
+        ((631_152_000 - 1, 1, "view", 2, None), "timestamp out of range"),
+        ((4_102_444_800, 1, "view", 2, None), "timestamp in seconds"),
+        ((4_102_444_800 + 1, 1, "view", 2, None), "timestamp out of range"),
         ((START * 10, 1, "view", 2, None), "timestamp out of range"),
         ((-5, 1, "view", 2, None), "timestamp out of range"),
         ((START, None, "view", 2, None), "no readable visitor id"),
@@ -111,9 +117,25 @@ def test_bot_rule_drops_all_events_of_a_visitor_and_only_when_asked(connection):
         {"limit": 4, "visitors": 1, "events": 6, "bought": 0, "busiest_day": 5},
         {"limit": 5, "visitors": 0, "events": 0, "bought": 0, "busiest_day": 5},
     ]
+    assert (cleaning.try_bot_limits(clean.limit(0), [4])[["visitors", "events", "bought", "busiest_day"]] == 0).all(
+        None
+    )
     # What the trial says is what the rule does.
     for limit, expected in zip(tried.limit, tried.events, strict=True):
         assert outcomes(judge(connection, rows, limit=limit)).get("bot", 0) == expected
+
+
+def test_the_trial_of_the_bot_rule_counts_the_sales_it_would_drop(connection):
+    minute = 60_000
+    busy = [(START + place * minute, 1, "view", 1, None) for place in range(3)]
+    bought = [(START + HOUR, visitor, "transaction", item, 5) for visitor, item in [(1, 1), (1, 2), (2, 1)]]
+    clean = cleaning.keep_events(judge(connection, [*busy, *bought]))
+    tried = cleaning.try_bot_limits(clean, [4, 5], least=2)
+    assert (tried.dtypes == "int64").all()
+    assert tried.to_dict("records") == [
+        {"limit": 4, "visitors": 1, "events": 5, "bought": 2, "busiest_day": 1},
+        {"limit": 5, "visitors": 0, "events": 0, "bought": 0, "busiest_day": 1},
+    ]
 
 
 IDS = st.one_of(st.none(), st.integers(0, 3), st.just(2**63 - 1))
@@ -146,10 +168,11 @@ def test_every_row_is_kept_or_dropped_whatever_comes(connection, rows, limit, da
 
 def test_ledger_puts_kept_first_and_counts_what_was_not_judged(connection):
     judged = judge(connection, [(START, 1, "view", 1, None), *[(None, 1, "view", 1, None)] * 3])
-    ledger = cleaning.make_ledger(judged, "events", {"other property": 2, "nothing": 0})
-    assert ledger.outcome.tolist() == ["kept", "no readable timestamp", "other property"]
-    assert ledger.rows.tolist() == [1, 3, 2]
-    assert set(ledger.file) == {"events"}
+    ledger = cleaning.make_ledger(judged, "events", {"a reason": 3, "other property": 2, "nothing": 0})
+    # Then the most frequent; of equally frequent ones by name.
+    rows = [("kept", 1), ("a reason", 3), ("no readable timestamp", 3), ("other property", 2)]
+    expected = pd.DataFrame([("events", *row) for row in rows], columns=["file", "outcome", "rows"])
+    pd.testing.assert_frame_equal(ledger, expected)
 
 
 def test_what_lies_more_than_a_year_from_the_log_is_dropped_and_counted(connection):
@@ -165,6 +188,20 @@ def test_what_lies_more_than_a_year_from_the_log_is_dropped_and_counted(connecti
     assert outcomes(judge(connection, [*rows, beyond, broken]))["more than a year from all other events"] == 1
     window = judge(connection, rows + far, start=str(FIRST_DAY + (far[0][0] - START) * pd.Timedelta("1ms")))
     assert outcomes(window) == {"kept": 1, "outside the time window": 6}
+
+
+def test_a_log_lies_on_whole_days(connection):
+    def span(*moments):
+        table = load(connection, pd.DataFrame({"timestamp": moments}, dtype="int64"), {"timestamp": "int64"})
+        return cleaning.find_span(table)
+
+    day = 24 * HOUR
+    assert span(START + 5 * HOUR, START + day + 7 * HOUR) == (START, START + 2 * day - 1)
+    # A pause is counted from day to day, whatever the hours.
+    late = START + 366 * day + 23 * HOUR
+    assert span(START, late) == (START, START + 367 * day - 1)
+    assert span(START, START, late + day) == (START, START + day - 1)
+    assert span() == (0, 0)
 
 
 def test_a_tree_has_an_end(connection):
@@ -250,18 +287,19 @@ def test_history_holds_from_a_snapshot_to_the_next_that_differs(connection):
 
 @settings(max_examples=15, deadline=None)
 @given(
-    snapshots=st.lists(st.tuples(st.integers(0, 30), st.integers(1, 3), st.integers(0, 2)), max_size=30),
-    item=st.integers(1, 3),
-    day=st.integers(0, 30),
+    snapshots=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 3), st.integers(0, 2)), min_size=5, max_size=30),
 )
-def test_history_answers_as_the_last_snapshot_does(connection, snapshots, item, day):
-    rows = [(START + when * 24 * HOUR, thing, "790", f"n{price}.000") for when, thing, price in snapshots]
+def test_history_answers_as_the_last_snapshot_does(connection, snapshots):
+    rows = [(START + when * 24 * HOUR, item, "790", f"n{price}.000") for when, item, price in snapshots]
     history = cleaning.price_history(judge_snapshots(connection, rows)).to_pandas()
-    now = FIRST_DAY + pd.Timedelta(days=day)
-    of_item = history[history.itemid == item]
-    valid = of_item[(of_item.valid_from <= now) & (of_item.valid_to.isna() | (of_item.valid_to > now))]
-    past = [(when, price) for when, thing, price in snapshots if thing == item and when <= day]
-    assert valid.price.tolist() == ([max(past)[1]] if past else [])
+    days = [FIRST_DAY + pd.Timedelta(days=day) for day in range(10)]
+    for item, day in itertools.product((1, 2, 3), range(10)):
+        started = (history.itemid == item) & (history.valid_from <= days[day])
+        valid = history.price[started & (history.valid_to.isna() | (history.valid_to > days[day]))]
+        past = [(when, price) for when, thing, price in snapshots if thing == item and when <= day]
+        assert valid.tolist() == ([max(past)[1]] if past else [])
+    for _, of_item in history.groupby("itemid"):
+        assert (of_item.price.diff() != 0).all()
 
 
 def test_times_and_numbers_are_parsed(connection):
@@ -300,6 +338,9 @@ def test_tree_has_levels_and_paths():
     assert tree.path.tolist() == ["1", "1/2", "1/2/3", "4"]
     assert tree.root.tolist() == [1, 1, 1, 4]
     assert tree.parentid.isna().tolist() == [True, False, False, True]
+    # Paths are in the order of text.
+    tree, _ = climb([(9, None), (10, None), (11, 9)])
+    assert tree.path.to_dict() == {0: "10", 1: "9", 2: "9/11"}
 
 
 def test_orphans_become_roots_and_circles_are_cut_open():

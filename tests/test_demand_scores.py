@@ -30,13 +30,14 @@ def make_forecasts(series: int = 30, origins: int = 3, seed: int = 0) -> tuple[p
 
 def score(frame: pd.DataFrame, scale: pd.Series, **options) -> pd.DataFrame:
     return scoring.score_models(
-        frame, ["truth", "shop mean", "zero"], ["shop mean", "zero"], scale, **{"resamples": 200} | options
+        frame, ["truth", "shop mean", "zero"], ["shop mean", "zero"], scale, **{"resamples": 200, "seed": 0} | options
     )
 
 
+@pytest.mark.filterwarnings("error")
 def test_poisson_deviance_by_hand():
-    found = scoring.poisson_deviance(np.array([0, 2, 3]), np.array([0.5, 2.0, 1.0]))
-    assert found == pytest.approx([1.0, 0.0, 2 * (3 * np.log(3) - 2)])
+    found = scoring.poisson_deviance(np.array([0, 2, 3, 0.5]), np.array([0.5, 2.0, 1.0, 1.0]))
+    assert found == pytest.approx([1.0, 0.0, 2 * (3 * np.log(3) - 2), 1 - np.log(2)])
 
 
 def test_a_zero_forecast_is_raised_to_the_floor():
@@ -63,6 +64,8 @@ def test_deviance_is_never_negative(counts, means):
 def test_average_precision_by_hand():
     # Places of the two sellers: 1 and 3.
     assert scoring.average_precision([True, False, True, False], [4, 3, 2, 1]) == pytest.approx((1 + 2 / 3) / 2)
+    # The second shares the places 2 to 4 with two that do not sell.
+    assert scoring.average_precision([True, False, True, False], [4, 1, 1, 1]) == pytest.approx((1 + 2 / 4) / 2)
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=30))
@@ -88,6 +91,44 @@ def test_resampling_keeps_the_number_of_units():
     assert weights.shape == (51, 12)
     assert (weights[0] == 1).all()
     assert (weights.sum(axis=1) == 12).all()
+    # Each unit is drawn as often as the others: 50 times, give or take four standard deviations.
+    assert np.abs(weights[1:].sum(axis=0) - 50).max() < 4 * np.sqrt(50)
+
+
+def test_a_sample_is_the_rows_of_the_series_and_origins_drawn():
+    frame, _ = make_forecasts(series=12, origins=4)
+    draws = scoring.Resampling(frame, 20, 1)
+    values = np.random.default_rng(2).random(len(frame))
+    series, origin = np.arange(12).repeat(4), np.tile(np.arange(4), 12)
+    counted = draws.series_weights[:, series] * draws.origin_weights[:, origin]
+    assert (draws.origin_weights == 0).any()
+    assert draws.totals(values) == pytest.approx(counted @ values, rel=1e-5)
+
+
+def test_large_totals_are_exact():
+    frame, _ = make_forecasts(series=1)
+    assert scoring.Resampling(frame, 0, 0).totals(np.array([2**24, 1, 1])).tolist() == [2**24 + 2]
+
+
+def test_an_interval_holds_95_percent_of_the_samples():
+    nothing = {"value": None, "low": None, "high": None}
+    assert scoring.bound([7.0, *range(41)]) == pytest.approx({"value": 7, "low": 1, "high": 39})
+    assert scoring.bound([7.0, *range(41), np.nan]) == pytest.approx({"value": 7, "low": 1, "high": 39})
+    assert scoring.bound([7.0]) == nothing | {"value": 7}
+    assert scoring.bound([np.nan, 1.0, 2.0]) == nothing
+    frame, scale = make_forecasts()
+    assert scoring.score_of(score(frame, scale), "another", "mae") == nothing
+
+
+def test_the_best_is_the_one_with_the_smallest_score():
+    samples = {"a": {"mae": [2.0, 0.0]}, "b": {"mae": [1.0, 9.0]}, "c": {"mae": [np.nan, 0.0]}}
+    assert scoring.best_model(samples, ["a", "b", "c", "d"], "mae") == "b"
+    assert scoring.best_model(samples, ["c", "d"], "mae") is None
+    scores = pd.DataFrame(
+        [("a", "mae", 2.0), ("b", "mae", 1.0), ("c", "mae", None)], columns=["model", "metric", "value"]
+    )
+    scores = scores.astype(object).assign(low=None, high=None)
+    assert scoring.best_baseline(scores, ["a", "b", "c"], "mae") == "b"
 
 
 def test_scores_by_hand():
@@ -105,6 +146,7 @@ def test_scores_by_hand():
         "r2": 1 - (error**2).sum() / ((actual - actual.mean()) ** 2).sum(),
         "rmsse": np.sqrt((error**2 / scale.loc[frame["series"]].to_numpy()).mean()),
         "poisson_deviance": scoring.poisson_deviance(actual, forecast).mean(),
+        "average_precision": scoring.average_precision(actual > 0, forecast),
     }
     for metric, value in expected.items():
         assert scoring.score_of(scores, "truth", metric)["value"] == pytest.approx(value, rel=1e-4), metric
@@ -133,6 +175,7 @@ def test_the_zero_forecast_wins_absolute_errors_of_rare_sales():
     assert deviance["truth"] < deviance["zero"]
 
 
+@pytest.mark.filterwarnings("error")
 def test_series_without_a_scale_are_left_out_of_rmsse():
     frame, scale = make_forecasts()
     scale.iloc[:10] = np.nan
@@ -160,14 +203,15 @@ def test_few_origins_are_all_in_every_sample(origins):
     assert (weights == 1).all() == (origins < scoring.SMALLEST_ORIGINS)
 
 
-def test_few_series_get_no_interval():
-    frame, scale = make_forecasts(series=scoring.SMALLEST_SAMPLE - 1)
+@pytest.mark.parametrize("missing", [0, 1])
+def test_few_series_get_no_interval(missing):
+    frame, scale = make_forecasts(series=scoring.SMALLEST_SAMPLE - missing)
     found = scoring.score_of(score(frame, scale), "truth", "mae")
     assert found["value"] is not None
-    assert found["low"] is None
-    assert found["high"] is None
+    assert (found["low"] is None) == (found["high"] is None) == bool(missing)
 
 
+@pytest.mark.filterwarnings("error")
 def test_no_sale_gives_no_relative_score_and_no_skill():
     frame, scale = make_forecasts()
     frame["actual"] = 0.0
@@ -187,7 +231,16 @@ def test_an_empty_table_gives_no_scores():
 
 def test_scores_repeat_themselves():
     frame, scale = make_forecasts()
-    pd.testing.assert_frame_equal(score(frame, scale, seed=3), score(frame, scale, seed=3))
+    spread = dict.fromkeys(["truth", "shop mean", "zero"], 0.5)
+    first, again, other = (score(frame, scale, seed=seed, dispersions=spread) for seed in (3, 3, 4))
+    pd.testing.assert_frame_equal(first, again)
+    assert scoring.score_of(first, "truth", "mae")["low"] != scoring.score_of(other, "truth", "mae")["low"]
+
+
+def test_a_model_may_stand_alone():
+    frame, scale = make_forecasts()
+    scores = scoring.score_models(frame, ["truth"], [], scale, 0, 0, {"truth": 0.5})
+    assert scores["metric"].tolist() == [*scoring.METRICS, *scoring.DISTRIBUTION_METRICS, "average_precision"]
 
 
 def test_distributions_are_scored_where_dispersions_are_given():

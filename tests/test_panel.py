@@ -435,6 +435,13 @@ def test_items_of_unknown_category_are_not_compared_with_each_other(connection):
     np.testing.assert_allclose(panel.price_to_category, [0.5, np.nan, 1.5])
 
 
+def test_the_conversion_of_a_shop_without_views_starts_from_nothing(connection):
+    day = FIRST_DAY.date()
+    events = make_events([(0, 1, "transaction", 1), (0, 2, "transaction", 1)])
+    panel = build(connection, events, BASE[1].head(0), days=(day, day))
+    assert panel.conversion_smoothed_30.tolist() == pytest.approx([2 / PRIOR_VIEWS])
+
+
 @pytest.mark.parametrize(
     "events",
     [make_events([]), make_events([(0, 1, "view", 1), (1, 1, "removefromcart", 1)])],
@@ -450,7 +457,8 @@ def test_empty_panel_is_written_with_its_columns(connection, base_panel, tmp_pat
     written = pq.read_table(path)
     assert written.column_names == base_panel.columns.tolist()
     facts = describe_panel(connection.read_parquet(path), table, (day, day))
-    assert (facts["rows"], facts["items"], facts["sales_outside"]) == (0, 0, 0)
+    counts = ("rows", "items", "sales", "rows_with_sales", "units", "sales_outside")
+    assert {name: facts[name] for name in counts} == dict.fromkeys(counts, 0)
 
 
 def test_panel_is_written_in_order_and_in_small_types(connection, base_panel, tmp_path):
@@ -461,6 +469,8 @@ def test_panel_is_written_in_order_and_in_small_types(connection, base_panel, tm
     assert write_batches(reader, path) == len(base_panel)
     written = pq.read_table(path)
     pd.testing.assert_frame_equal(written.to_pandas(), base_panel)
+    # What is not known is missing, no NaN, which engines take for the largest number.
+    assert {name: written[name].null_count for name in base_panel} == base_panel.isna().sum().to_dict()
     kinds = {name: str(written.schema.field(name).type) for name in written.column_names}
     assert kinds["date"] == "date32[day]"
     wide = {name for name, kind in kinds.items() if kind in ("int64", "double")}
@@ -494,6 +504,9 @@ def test_panel_is_described(connection, base_panel):
         ("2024-01-01 00:30", "2024-01-05 23:30", ("2024-01-01", "2024-01-05")),
         ("2024-01-01 03:00", "2024-01-05 02:59", ("2024-01-02", "2024-01-04")),
         ("2024-01-01 00:00", "2024-01-05 22:00", ("2024-01-01", "2024-01-04")),
+        ("2024-01-01 01:00", "2024-01-05 23:00", ("2024-01-01", "2024-01-05")),
+        ("2024-01-01 01:01", "2024-01-05 22:59", ("2024-01-02", "2024-01-04")),
+        ("2024-01-01 09:00", "2024-01-03 10:00", ("2024-01-02", "2024-01-02")),
         ("2024-01-01 09:00", "2024-01-01 10:00", ("2024-01-01", "2024-01-01")),
         ("2024-01-01 09:00", "2024-01-02 10:00", ("2024-01-01", "2024-01-02")),
     ],

@@ -62,7 +62,6 @@ def judge_rows(raw: ibis.Table, window_start: str | None = None, window_end: str
         (judged.itemid.isnull(), "no readable item id"),
         (judged.event.isnull() | ~judged.event.isin(EVENT_TYPES), "unknown event type"),
         (outside, "outside the time window"),
-        else_=ibis.null("string"),
     )
     judged = judged.mutate(reason=reason)
     first, last = find_span(judged.filter(judged.reason.isnull()))
@@ -150,7 +149,7 @@ def keep_events(judged: ibis.Table) -> ibis.Table:
     An id on an event that is not a transaction is taken off it; the ledger says how many there were.
     """
     kept = judged.filter(judged.reason.isnull()).drop("reason")
-    sold = (kept.event == "transaction").ifelse(kept.transactionid, ibis.null("int64"))
+    sold = (kept.event == "transaction").ifelse(kept.transactionid, None)
     return parse_timestamps(kept.mutate(transactionid=sold)).order_by(EVENT_ORDER)
 
 
@@ -162,10 +161,10 @@ def make_ledger(judged: ibis.Table, file: str, unused: dict[str, int] | None = N
     """
     counted = judged.group_by(outcome=judged.reason.fill_null("kept")).agg(rows=judged.count()).to_pandas()
     others = pd.DataFrame([(name, rows) for name, rows in (unused or {}).items() if rows], columns=["outcome", "rows"])
-    ledger = pd.concat([counted, others.astype({"rows": "int64"})], ignore_index=True)
-    ledger = ledger.sort_values(["rows", "outcome"], ascending=[False, True])
-    ledger.insert(0, "file", file)
-    return ledger.sort_values("outcome", key=lambda names: names != "kept", kind="stable", ignore_index=True)
+    ledger = pd.concat([counted, others.astype({"rows": "int64"})])
+    ledger = ledger.assign(file=file, dropped=ledger.outcome != "kept")
+    ledger = ledger.sort_values(["dropped", "rows", "outcome"], ascending=[True, False, True], ignore_index=True)
+    return ledger[["file", "outcome", "rows"]]
 
 
 def require_events(ledger: pd.DataFrame) -> None:
@@ -202,7 +201,7 @@ def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
     to the property's name. Adds `role` and `reason` (NULL = used). Properties without a role are counted, not
     used.
     """
-    role = ibis.cases(*((raw.property == name, role) for role, name in properties.items()), else_=ibis.null("string"))
+    role = ibis.cases(*((raw.property == name, role) for role, name in properties.items()))
     judged = raw.mutate(role=role, number=parse_number(raw.value))
     reason = ibis.cases(
         (judged.role.isnull(), "other property"),
@@ -213,7 +212,6 @@ def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
         ((judged.role == "price") & (judged.number < 0), "price is negative"),
         ((judged.role == "price") & (judged.number > HIGHEST_PRICE), "price out of range"),
         ((judged.role == "availability") & ~judged.value.isin(["0", "1"]).fill_null(False), "neither 0 nor 1"),
-        else_=ibis.null("string"),
     )
     return judged.mutate(reason=reason)
 
@@ -221,7 +219,7 @@ def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
 def parse_number(value: ibis.expr.types.StringColumn) -> ibis.expr.types.FloatingColumn:
     """Read a number as RetailRocket writes it (`n12.000`) or plainly (`12`); anything else is missing."""
     number = value.startswith("n").ifelse(value.substr(1), value).try_cast("float64")
-    return (number.isnan() | number.isinf()).ifelse(ibis.null("float64"), number)
+    return (number.isnan() | number.isinf()).ifelse(None, number)
 
 
 def make_history(judged: ibis.Table, role: str, value: ibis.Value, name: str) -> ibis.Table:

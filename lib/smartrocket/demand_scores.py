@@ -21,6 +21,9 @@ SMALLEST_SAMPLE = 10
 SMALLEST_ORIGINS = 3
 """With fewer origins than this the bootstrap draws series only: two weeks say nothing about how weeks differ."""
 
+CONFIDENCE = 0.95
+"""The part of the bootstrap samples that an interval holds."""
+
 QUANTILES = (0.5, 0.8, 0.95)
 METRICS = ("poisson_deviance", "rmsse", "rmsse_by_series", "bias", "mae", "rmse", "r2", "wmape", "mape_sold")
 DISTRIBUTION_METRICS = ("scaled_crps", "pinball_50", "pinball_80", "pinball_95", "coverage_80")
@@ -39,7 +42,7 @@ def poisson_deviance(actual: np.ndarray, forecast: np.ndarray, floor: float = FO
     actual = np.asarray(actual, dtype=float)
     mean = np.maximum(np.asarray(forecast, dtype=float), floor)
     sold = np.where(actual > 0, actual, 1.0)
-    return 2 * (np.where(actual > 0, actual * np.log(sold / mean), 0.0) - actual + mean)
+    return 2 * (actual * np.log(sold / mean) - actual + mean)
 
 
 def average_precision(happened: np.ndarray, forecast: np.ndarray) -> float | None:
@@ -50,8 +53,9 @@ def average_precision(happened: np.ndarray, forecast: np.ndarray) -> float | Non
     happened = np.asarray(happened, dtype=bool)
     if not happened.any():
         return None
-    order = np.argsort(-np.asarray(forecast, dtype=float), kind="stable")
-    ranked = np.asarray(forecast, dtype=float)[order]
+    forecast = np.asarray(forecast, dtype=float)
+    order = np.argsort(-forecast)
+    ranked = forecast[order]
     last_of_tie = np.append(ranked[1:] != ranked[:-1], True)
     hits = np.cumsum(happened[order])[last_of_tie]
     places = np.flatnonzero(last_of_tie) + 1
@@ -76,7 +80,7 @@ def resampling_weights(count: int, resamples: int, rng: np.random.Generator) -> 
 
     Row 0 is the data as they are: every unit once.
     """
-    drawn = rng.integers(0, count, size=(resamples, count))
+    drawn = rng.integers(count, size=(resamples, count))
     flat = (drawn + np.arange(resamples)[:, None] * count).ravel()
     weights = np.bincount(flat, minlength=resamples * count).reshape(resamples, count)
     return np.vstack([np.ones((1, count)), weights]).astype(np.float32)
@@ -195,9 +199,8 @@ def score_models(
     models: Sequence[str],
     baselines: Sequence[str],
     scale: pd.Series,
-    resamples: int = 500,
-    seed: int = 0,
-    confidence: float = 0.95,
+    resamples: int,
+    seed: int,
     dispersions: Mapping[str, float] | None = None,
 ) -> pd.DataFrame:
     """Return the scores of `models` as rows (model, metric, value, low, high); None where undefined.
@@ -225,11 +228,11 @@ def score_models(
             if reference is not None:
                 scores[f"{metric}_skill"] = 1 - _ratio(scores[metric], samples[reference][metric])
         scores["average_precision"] = [average_precision(happened, forecasts[name].to_numpy())]
-        rows += [{"model": name, "metric": metric, **bound(values, confidence)} for metric, values in scores.items()]
+        rows += [{"model": name, "metric": metric, **bound(values)} for metric, values in scores.items()]
     return pd.DataFrame(rows, columns=SCORE_COLUMNS, dtype=object)
 
 
-def bound(samples: Sequence[float], confidence: float = 0.95) -> dict[str, float | None]:
+def bound(samples: Sequence[float]) -> dict[str, float | None]:
     """Return value, the first of the samples, and low and high, the interval that the others span; None if unknown."""
     value, resampled = samples[0], np.asarray(samples[1:], dtype=float)
     resampled = resampled[np.isfinite(resampled)]
@@ -237,7 +240,7 @@ def bound(samples: Sequence[float], confidence: float = 0.95) -> dict[str, float
         return {"value": None, "low": None, "high": None}
     if not len(resampled):
         return {"value": float(value), "low": None, "high": None}
-    low, high = np.quantile(resampled, [(1 - confidence) / 2, (1 + confidence) / 2])
+    low, high = np.quantile(resampled, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return {"value": float(value), "low": float(low), "high": float(high)}
 
 

@@ -239,7 +239,7 @@ def list_items(daily: ibis.Table, entry_events: list[str]) -> ibis.Table:
     `entry` is the day of the first event of a kind in `entry_events`, from which on the item belongs to the panel;
     it is missing where there is none. `place` counts 0, 1, ...: first the items of the panel, then the others.
     """
-    admits = ibis.or_(ibis.literal(False), *(daily[name] > 0 for name, kind in SOURCES.items() if kind in entry_events))
+    admits = ibis.or_(*(daily[name] > 0 for name, kind in SOURCES.items() if kind in entry_events))
     items = daily.group_by("itemid").agg(first=daily.date.min(), entry=daily.date.min(where=admits))
     in_panel_first = ibis.window(order_by=[items.entry.isnull(), "itemid"])
     return items.mutate(place=ibis.row_number().over(in_panel_first))

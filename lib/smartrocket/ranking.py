@@ -20,6 +20,8 @@ HIT_LENGTHS = (1, 5, 10, 20)
 RARE_REPEATS = 0.05
 # Fewer sessions drawn anew say nothing about how far chance reaches.
 LEAST_SESSIONS = 10
+# How often the sessions are drawn anew for an interval.
+REPLICATES = 500
 METRICS = (*(f"hit_rate@{length}" for length in HIT_LENGTHS), "mrr@20", "ndcg@20")
 
 
@@ -62,9 +64,9 @@ class Sessions:
         """Return items as a matrix, one session a row, latest click first, -1 where it has ended."""
         longest = int(self.lengths.max(initial=0))
         steps = np.arange(longest)
-        inside = steps < self.lengths[:, None]
-        places = np.where(inside, self.offsets[1:, None] - 1 - steps, 0)
-        return np.where(inside, self.items[places] if len(self.items) else -1, -1)
+        # Where a session has ended these are places of other sessions' clicks.
+        places = self.offsets[1:, None] - 1 - steps
+        return np.where(steps < self.lengths[:, None], self.items[places], -1)
 
 
 class Recommender(Protocol):
@@ -94,7 +96,7 @@ def read_sessions(frame: pd.DataFrame, item_ids: np.ndarray) -> Sessions:
     if unknown.any():
         raise InputError(f"item {clicked[unknown][0]} is not in the training catalogue: drop unknown items first.")
     session = frame["sessionid"].to_numpy()
-    starts = np.flatnonzero(np.r_[True, session[1:] != session[:-1]]) if len(session) else np.array([], int)
+    starts = np.flatnonzero(np.r_[True, session[1:] != session[:-1]][: len(session)])
     moments = frame["timestamp"].to_numpy().astype("datetime64[ms]").astype(np.int64)
     return Sessions(items.astype(np.int64), moments / 1000, np.r_[starts, len(session)].astype(np.int64))
 
@@ -128,10 +130,9 @@ def next_clicks(sessions: Sessions) -> NextClicks:
     position = np.arange(len(sessions.items)) - sessions.offsets[:-1][owners] + 1
     asked = np.flatnonzero(position < sessions.lengths[owners])
     seen, session = position[asked], owners[asked]
-    targets = sessions.items[asked + 1] if len(asked) else np.array([], dtype=np.int64)
+    targets = sessions.items[asked + 1]
     prefixes = _join(sessions, sessions.offsets[:-1][session], seen)
-    repeat = np.zeros(len(asked), dtype=bool)
-    np.logical_or.at(repeat, prefixes.owners, prefixes.items == targets[prefixes.owners])
+    repeat = np.bincount(prefixes.owners, prefixes.items == targets[prefixes.owners]) > 0
     return NextClicks(prefixes, targets, session, seen, repeat)
 
 
@@ -180,9 +181,9 @@ class Ranking:
             chosen = np.ones(len(self.ranks), dtype=bool)
         return {metric: float(self.gains(metric)[chosen].mean()) for metric in METRICS}
 
-    def interval(self, metric: str, seed: int, replicates: int = 500) -> Interval:
+    def interval(self, metric: str, seed: int) -> Interval:
         """Return the 95 % bootstrap interval of a metric; see `bootstrap_interval`."""
-        return bootstrap_interval(self.gains(metric), self.clicks.session, seed, replicates)
+        return bootstrap_interval(self.gains(metric), self.clicks.session, seed)
 
 
 def repeats_in_a_row(sessions: Sessions) -> bool:
@@ -251,10 +252,8 @@ def evaluate(
     return Ranking(clicks, ranks, shown)
 
 
-def bootstrap_means(
-    gains: np.ndarray, counted: np.ndarray, session: np.ndarray, seed: int, replicates: int = 500
-) -> np.ndarray:
-    """Return means of the gains over sessions drawn with replacement, shape (replicates, columns).
+def bootstrap_means(gains: np.ndarray, counted: np.ndarray, session: np.ndarray, seed: int) -> np.ndarray:
+    """Return means of the gains over sessions drawn with replacement, shape (`REPLICATES`, columns).
 
     `gains` and `counted` have a row for each click and a column for each kind of mean: a column's mean is over
     the clicks that count in it (True). Clicks of one session depend on each other, so sessions are drawn, not
@@ -263,34 +262,31 @@ def bootstrap_means(
     """
     groups, owners = np.unique(session, return_inverse=True)
     sums, counts = (
-        np.column_stack([np.bincount(owners, column, len(groups)) for column in values.T])
-        for values in (gains * counted, counted.astype(float))
+        np.column_stack([np.bincount(owners, column) for column in values.T]) for values in (gains * counted, counted)
     )
     generator = np.random.default_rng(seed)
-    means = np.empty((replicates, gains.shape[1]))
-    for replicate in range(replicates):
+    means = np.full((REPLICATES, gains.shape[1]), np.nan)
+    for row in means:
         drawn = np.bincount(generator.integers(0, len(groups), len(groups)), minlength=len(groups))
         clicks = drawn @ counts
-        means[replicate] = np.divide(drawn @ sums, clicks, out=np.full(len(clicks), np.nan), where=clicks > 0)
+        np.divide(drawn @ sums, clicks, out=row, where=clicks > 0)
     return means
 
 
-def bootstrap_interval(gains: np.ndarray, session: np.ndarray, seed: int, replicates: int = 500) -> Interval:
+def bootstrap_interval(gains: np.ndarray, session: np.ndarray, seed: int) -> Interval:
     """Return the 95 % percentile interval of the mean gain; see `bootstrap_means`.
 
     There is none, (None, None), with fewer than `LEAST_SESSIONS` sessions.
     """
     everything = np.ones(len(gains), dtype=bool)
-    return mask_interval(gains, everything, session, seed, replicates)
+    return mask_interval(gains, everything, session, seed)
 
 
-def mask_interval(
-    gains: np.ndarray, mask: np.ndarray, session: np.ndarray, seed: int, replicates: int = 500
-) -> Interval:
+def mask_interval(gains: np.ndarray, mask: np.ndarray, session: np.ndarray, seed: int) -> Interval:
     """Return the 95 % interval of the mean gain on the clicks of a mask, as `bootstrap_interval` does."""
     if len(np.unique(session[mask])) < LEAST_SESSIONS:
         return None, None
-    return percentile_interval(bootstrap_means(gains[:, None], mask[:, None], session, seed, replicates)[:, 0])
+    return percentile_interval(bootstrap_means(gains[:, None], mask[:, None], session, seed)[:, 0])
 
 
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:
@@ -305,7 +301,6 @@ def contrast_interval(
     before: np.ndarray,
     after: np.ndarray,
     seed: int,
-    replicates: int = 500,
 ) -> Interval:
     """Return the 95 % interval of how much the mean gain on `after` exceeds that on `before` (masks).
 
@@ -315,7 +310,7 @@ def contrast_interval(
     if min(len(np.unique(session[mask])) for mask in (before, after)) < LEAST_SESSIONS:
         return None, None
     both = np.column_stack([before, after])
-    means = bootstrap_means(np.column_stack([gains, gains]), both, session, seed, replicates)
+    means = bootstrap_means(np.column_stack([gains, gains]), both, session, seed)
     return percentile_interval(means[:, 1] - means[:, 0])
 
 
