@@ -9,8 +9,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from smartrocket.files import ROOT
+
+# No test is timed: machines are shared, and `make bench` measures.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 VISITORS_FROM = 7_700_000_000_000
 REAL_DATA = ROOT.parent / "shared" / "data"

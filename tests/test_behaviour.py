@@ -148,7 +148,7 @@ def test_rows_are_counted_and_compared_in_the_order_of_their_file(connection):
     assert described["first"] == described["last"] == behaviour.read_milliseconds(NOON)
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(times=st.lists(st.integers(0, 5), max_size=30))
 def test_late_and_different_rows_are_those_that_python_finds(connection, times):
     frame = pd.DataFrame({"timestamp": pd.Series(times, dtype="int64")})
@@ -395,7 +395,7 @@ logs = st.lists(rows, min_size=1, max_size=60).filter(lambda events: any(row[2] 
 by_folder = [HealthCheck.function_scoped_fixture]
 
 
-@settings(max_examples=6, deadline=None, suppress_health_check=by_folder)
+@settings(max_examples=6, suppress_health_check=by_folder)
 @given(events=logs)
 def test_counts_add_up(tmp_path, connection, events):
     log = read(tmp_path, connection, events)
@@ -415,7 +415,7 @@ def test_counts_add_up(tmp_path, connection, events):
     assert (curve["share"] <= curve["items"] + 1e-9).all()
 
 
-@settings(max_examples=3, deadline=None, suppress_health_check=by_folder)
+@settings(max_examples=3, suppress_health_check=by_folder)
 @given(events=logs, shuffle=st.randoms(use_true_random=False))
 def test_order_and_duplicates_of_rows_change_nothing(tmp_path, connection, events, shuffle):
     told = tell_behaviour(read(tmp_path, connection, events))
@@ -431,7 +431,7 @@ def tell_behaviour(log):
     return {name: value for name, value, unit in facts if not name.startswith(raw) and not name.endswith("_rows")}
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(trials=st.integers(1, 10_000), part=st.floats(0, 1))
 def test_an_interval_holds_its_share(trials, part):
     successes = round(part * trials)

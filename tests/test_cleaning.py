@@ -148,7 +148,7 @@ RAW_ROW = st.tuples(
 )
 
 
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 @given(rows=st.lists(RAW_ROW, max_size=25), limit=st.one_of(st.none(), st.integers(1, 3)), data=st.data())
 def test_every_row_is_kept_or_dropped_whatever_comes(connection, rows, limit, data):
     judged = judge(connection, rows, "2024-01-01", "2024-01-02", limit).cache()
@@ -285,7 +285,7 @@ def test_history_holds_from_a_snapshot_to_the_next_that_differs(connection):
     assert cleaning.price_history(judge_snapshots(connection, [])).to_pandas().empty
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(
     snapshots=st.lists(st.tuples(st.integers(0, 9), st.integers(1, 3), st.integers(0, 2)), min_size=5, max_size=30),
 )
@@ -373,7 +373,7 @@ def test_odd_rows_of_a_tree_are_dropped_for_a_reason():
     assert empty.empty
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.dictionaries(st.integers(0, 12), st.one_of(st.none(), st.integers(0, 15)), max_size=12))
 def test_any_tree_is_climbed(parents):
     tree, faults = climb(list(parents.items()))

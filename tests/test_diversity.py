@@ -37,7 +37,7 @@ def naive(scores: np.ndarray, units: np.ndarray, strength: float, length: int) -
     return listed
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 500), st.sampled_from([0.0, 0.2, 0.5, 0.9]), st.integers(1, 40))
 def test_it_picks_what_the_formula_says(seed, strength, length):
     scores = np.random.default_rng(seed).normal(size=(3, 30)).astype(np.float32)

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given
-from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from smartrocket import demand_scores, forecast_tables, forecasting
@@ -128,7 +127,6 @@ def trained(panel, split) -> tuple[forecasting.Training, forecasting.Training]:
     return forecasting.train_before_test(panel, split, SETTINGS, **EFFORT)
 
 
-@examples(deadline=None)
 @given(st.integers(20, 300), st.integers(1, 8), st.integers(1, 6), st.integers(1, 28), st.integers(1, 4))
 def test_no_sale_is_on_two_sides_of_a_split(days, test_weeks, check_weeks, horizon, folds):
     dates = pd.date_range("2024-01-01", periods=days)

@@ -244,7 +244,7 @@ def test_category_tree_is_a_tree(likeness):
 
 
 @given(number=st.integers(12, 3_000), seed=st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_categories_of_any_number_reach_a_root(number, seed):
     ids, parents = grow_categories(number, np.random.default_rng(seed))
     assert len(set(ids)) == len(ids) == len(parents) == number

@@ -92,7 +92,7 @@ def vote(train: list[list[int]], prefix: list[int], item_count: int, model: Sess
 lists_strategy = st.lists(st.lists(st.integers(0, 5), min_size=2, max_size=6, unique=True), min_size=1, max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lists_strategy, st.lists(st.integers(0, 5), min_size=1, max_size=5), st.booleans())
 def test_neighbours_vote_as_the_papers_say(train, prefix, with_decay):
     model = stan(gap_decay=0.8) if with_decay else vsknn()
@@ -133,7 +133,7 @@ def walk_by_hand(train: list[list[int]], prefix: list[int], item_count: int, mod
     return scores
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(lists_strategy, st.lists(st.integers(0, 5), min_size=1, max_size=5))
 def test_the_random_walk_is_as_described(train, prefix):
     model = RandomWalk(reach=3).fit(sessions(*train), 6)
@@ -153,7 +153,7 @@ def test_keep_largest_keeps_rows_apart():
     assert kept.toarray().tolist() == [[0, 3, 2, 0], [5, 4, 0, 0], [0, 0, 0, 0]]
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(lists_strategy, st.lists(st.lists(st.integers(0, 5), min_size=1, max_size=5), min_size=1, max_size=4))
 def test_every_model_scores_a_batch_as_it_scores_each_prefix_alone(train, prefixes):
     learnt = sessions(*train)

@@ -35,7 +35,7 @@ def lists(sequences: pd.DataFrame) -> list[list[int]]:
     return sequences.groupby("sessionid", sort=True)["itemid"].apply(list).tolist()
 
 
-@settings(max_examples=4, deadline=None)
+@settings(max_examples=4)
 @given(st.integers(0, 999), st.integers(1, 3), st.integers(1, 6))
 def test_by_the_headlines_rules_it_makes_the_headlines_sequences(seed, length, support):
     events = in_order(random_events(seed, rows=200, days=2))

@@ -116,7 +116,7 @@ def test_split_by_hand():
     assert held_out.sessionid.unique().tolist() == [3]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     clicks=st.lists(st.tuples(st.integers(0, 8), st.integers(1, 5), st.integers(0, 20 * 24)), max_size=40),
     days=st.integers(1, 15),

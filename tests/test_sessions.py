@@ -68,7 +68,7 @@ def test_sessions_equal_a_plain_implementation(connection, seed):
     assert 20 < found.sessionid.nunique() < len(found)
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(
     rows=st.lists(
         st.tuples(st.integers(0, 300), st.integers(1, 4), st.sampled_from(["view", "transaction"]), st.integers(1, 3)),
