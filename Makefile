@@ -73,7 +73,7 @@ test: $(READY) $(if $(READY),.venv/spark) ## check style and run every test (the
 
 # TRAIN and TEST measure the recommenders alone, and SCALE how the stages grow with one more size of shop. All of it is
 # kept in bench/results.json.
-bench: $(READY) ## measure stages, forecasts and site, on shops up to ten times RetailRocket's (an hour; SCALE=1: one size only)
+bench: $(READY) ## measure stages, forecasts and site, on shops up to ten times RetailRocket's (40 minutes; SCALE=1: one size)
 ifdef TRAIN
 	@$(PYTHON) bench/recommenders.py --train "$(TRAIN)" --test "$(TEST)" $(if $(OFFICIAL),--official "$(OFFICIAL)")
 else ifneq ($(SCALE),)

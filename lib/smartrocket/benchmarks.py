@@ -117,6 +117,7 @@ def draw_scaling(scaling: pd.DataFrame) -> Finding:
     axes.plot(sizes, [first * size / sizes[0] for size in sizes], "--", color=figures.MUTED, label="in step")
     axes.set(xscale="log", yscale="log", xlabel="size of the shop (1 = RetailRocket)", ylabel="processor seconds")
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
+    axes.yaxis.set_major_formatter("{x:,g}")
     axes.minorticks_off()
     axes.legend(fontsize=9, loc="center left", bbox_to_anchor=(1.01, 0.5))
     reading = read_slopes(scaling)
@@ -163,8 +164,8 @@ def show_scaling(scaling: pd.DataFrame) -> str:
     """Return the table of seconds and megabytes by stage and size as HTML; nothing where none was measured."""
     if scaling.empty:
         return ""
-    frame = tabulate_scaling(scaling)
-    formats = {name: ",.1f" if name.endswith("s") else ",.0f" for name in frame.columns[1:-1]} | {"slope": ".2f"}
+    frame = tabulate_scaling(scaling).rename(columns=capitalise)
+    formats = {name: ",.1f" if name.endswith("s") else ",.0f" for name in frame.columns[1:-1]} | {"Slope": ".2f"}
     caption = "Seconds and peak memory by stage on generated shops; the slope is between the two largest"
     return table(frame, caption, formats, highlight="all").data
 
@@ -247,8 +248,8 @@ def show_comparisons(frame: pd.DataFrame) -> str:
     """Return the table of comparisons as HTML; nothing where none was made."""
     if frame.empty:
         return ""
-    formats = {"seconds": ",.2f", "the other's seconds": ",.2f", "times as long": ",.2f"}
-    return table(frame, "Medians of runs beside other programs doing the same", formats).data
+    formats = {"Seconds": ",.2f", "The other's seconds": ",.2f", "Times as long": ",.2f"}
+    return table(frame.rename(columns=capitalise), "Medians of runs beside other programs doing the same", formats).data
 
 
 def show_recommenders(results: Mapping[str, dict]) -> str:
@@ -303,7 +304,9 @@ def write_pages(results: Mapping[str, dict]) -> tuple[str, str]:
     text = "In the browser nothing was measured."
     if len(waits):
         longest = waits.loc[waits["Measured"].idxmax()]
-        text = f"The longest wait in a browser is {1000 * longest.Measured:,.0f} milliseconds ({longest.What})."
+        text = (
+            f"The longest wait in a browser is {1000 * longest.Measured:,.0f} milliseconds, for this: {longest.What}."
+        )
     return text, table(frame, "The report of the sample shop in headless Chromium, medians", {"Measured": ",.3f"}).data
 
 
