@@ -95,10 +95,10 @@ fuzz: $(READY) ## try hundreds of mutations of raw files and profiles (half an h
 faults: $(READY) ## kill make, fill the disk and build twice at once, and compare the site after each (half an hour)
 	@$(PYTHON) bench/faults.py --seed $(SEED)
 
-coverage: $(READY) ## run every test and say which lines and branches of the library none of them reaches
+coverage: $(READY) ## say which lines and branches of the library no unit test reaches (what runs in other processes is not counted)
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --target build/coverage coverage==7.17.4
 	@COVERAGE_CORE=sysmon PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage run --branch --source lib/smartrocket \
-	  --data-file build/coverage/data -m pytest -p no:xdist -p no:cacheprovider -m "not browser"
+	  --data-file build/coverage/data -m pytest -p no:xdist -p no:cacheprovider -m "not browser and not chain"
 	@PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage report --data-file build/coverage/data --show-missing
 	@PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage json -q --data-file build/coverage/data -o build/coverage/report.json
 	@$(PYTHON) bench/line_coverage.py build/coverage/report.json

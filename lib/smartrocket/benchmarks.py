@@ -340,7 +340,7 @@ def write_trials(results: Mapping[str, dict]) -> str:
         )
     for line in list_lines(results, "coverage"):
         sentences.append(
-            f"**Reach** (`make coverage`): the tests run {percent(line['lines'])} of the library's "
+            f"**Reach** (`make coverage`): the unit tests run {percent(line['lines'])} of the library's "
             f"{line['statements']:,} lines of code and {percent(line['branches'])} of its branches."
         )
     if not sentences:
