@@ -124,6 +124,8 @@ def kill_often(copy: Copy, random: Random, kills: int, longest: float) -> dict:
 def fill_disk(copy: Copy) -> dict:
     """Run make where no file may grow, and as root on a disk that is full; returns what was said."""
     said = {}
+    # Or there would be nothing left to write.
+    shutil.rmtree(copy.folder / "build")
     process = copy.start(limit=SMALLEST_FILE)
     output, _ = process.communicate()
     said["files_too_large"] = judge_failure(process.returncode, output)
