@@ -72,14 +72,14 @@ def run_mutmut(folder: Path, *words: str) -> str:
 def test_module(module: str, processes: int) -> dict:
     """Make every mistake in a module and run its tests; returns tried, killed, score and survivors.
 
-    Raises SystemExit where the tests do not even pass without a mistake.
+    Raises SystemExit where the tests do not even pass without a mistake, and where some mistakes were not tried.
     """
     folder = copy_project(module)
     output = run_mutmut(folder, "run", "--max-children", str(processes))
     listed = run_mutmut(folder, "results", "--all", "true")
     outcomes = dict(line.strip().rsplit(": ", 1) for line in listed.splitlines() if f".{module}." in line)
-    if not outcomes:
-        raise SystemExit(f"error: mutmut could not try {module}:\n{output[-2000:]}")
+    if not outcomes or "not checked" in outcomes.values():
+        raise SystemExit(f"error: mutmut did not try all of {module}:\n{output[-2000:]}")
     killed = sum(outcome in ("killed", "timeout") for outcome in outcomes.values())
     survivors = sorted(name for name, outcome in outcomes.items() if outcome not in ("killed", "timeout"))
     score = round(killed / len(outcomes), 4)
