@@ -391,7 +391,7 @@ def gaps(frame: pd.DataFrame, summary: pd.Series, session_gap_minutes: int) -> F
             reading=f"Pauses need visitors with several events; this log has {plural(total, 'pause')} in all."
         )
     shares = shares_of(frame["gaps"])
-    by_class = shares.groupby(frame["gap_class"], sort=False).sum()
+    by_class = shares.groupby(frame["gap_class"], sort=False, observed=True).sum()
     # Added up, not taken from 1, which would leave a trace of rounding where no pause lies within a session.
     inside = shares[frame["gap_class"] != "returning"].sum()
     figure, axes = figures.canvas(8, 3.3)
