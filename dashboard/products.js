@@ -27,7 +27,7 @@ smartrocket.start(async function (log, place) {
   // ---------------------------------------------------------------- search
 
   const search = make("input", {
-    type: "search", id: "product-search", placeholder: "e.g. 1203", autocomplete: "off", oninput: find,
+    type: "search", id: "product-search", placeholder: `e.g. ${log.items[0]}`, autocomplete: "off", oninput: find,
   });
   const found = tablePanel({
     title: "Search", name: "search", how: "Numbers that begin with what you type come first.",

@@ -51,7 +51,7 @@ smartrocket.start(async function (log, place) {
   // What the visitor clicked after that.
   const nextClick = () => (chosen.example ? exampleClicks()[chosen.seen] : null);
 
-  const search = make("input", { type: "search", id: "click-search", autocomplete: "off", placeholder: "e.g. 1203", oninput: find });
+  const search = make("input", { type: "search", id: "click-search", autocomplete: "off", placeholder: `e.g. ${log.items[0]}`, oninput: find });
   const hits = make("ul", { class: "hits" });
 
   function find() {
