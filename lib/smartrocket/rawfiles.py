@@ -105,6 +105,15 @@ def read_start(path: Path) -> bytes:
 
 
 @contextmanager
+def naming_damage(path: Path) -> Iterator[None]:
+    """Turn what gzip finds wrong with a file into an InputError that names it."""
+    try:
+        yield
+    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+        raise InputError(f"{path} is a damaged gzip file ({error}): compress or copy it again.") from None
+
+
+@contextmanager
 def open_text(path: Path, errors: str = "strict") -> Iterator[TextIO]:
     """Open a raw file, plain or compressed with gzip, as UTF-8 text.
 
@@ -117,24 +126,19 @@ def open_text(path: Path, errors: str = "strict") -> Iterator[TextIO]:
             raise InputError(f"{path} is {kind}, not CSV: save it as comma-separated UTF-8 text, plain or in gzip.")
     opened = gzip.open if start.startswith(GZIP) else open
     try:
-        with opened(path, "rt", encoding="utf-8-sig", errors=errors, newline="") as file:
+        with naming_damage(path), opened(path, "rt", encoding="utf-8-sig", errors=errors, newline="") as file:
             yield file
     except UnicodeDecodeError as error:
         raise InputError(f"{path} is not a UTF-8 text file ({error.reason}): save it as CSV in UTF-8.") from None
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is a damaged gzip file ({error}): compress or copy it again.") from None
 
 
 def check_whole(path: Path) -> None:
     """Raise InputError where a file in gzip is damaged. The engine reads on over a wrong byte, to a wrong number."""
     if not is_compressed(path):
         return
-    try:
-        with gzip.open(path) as file:
-            while file.read(CHUNK):
-                pass
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise InputError(f"{path} is a damaged gzip file ({error}): compress or copy it again.") from None
+    with naming_damage(path), gzip.open(path) as file:
+        while file.read(CHUNK):
+            pass
 
 
 def read_header(path: Path) -> list[str]:
