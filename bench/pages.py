@@ -147,7 +147,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the lines")
     given = parser.parse_args()
-    if not (given.site / "dashboard" / "data" / "facts.js").is_file():
+    if not (given.site / "dashboard" / "data" / "shop.js").is_file():
         sys.exit(f"error: {given.site} holds no dashboard with data: run `make report` first.")
     lines = []
     with sync_playwright() as playwright, serving(given.site) as address:

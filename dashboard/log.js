@@ -2,61 +2,9 @@
 (function () {
   "use strict";
 
-  // A category tree that leads in a circle must not hang the page.
-  const DEEPEST = 50;
-
-  // The tree of categories. Number 0 stands for items whose category is not known.
-  function readTree(ids, parents) {
-    const children = Array.from({ length: ids.length + 1 }, () => []);
-    parents.forEach((parent, place) => children[parent].push(place + 1));
-    const tree = {
-      ids,
-      size: ids.length + 1,
-      children: (number) => children[number],
-      parent: (number) => (number ? parents[number - 1] : 0),
-      number: (id) => ids.indexOf(smartrocket.readId(id)) + 1,
-      label: (number) => (number ? `Category ${ids[number - 1]}` : "No category"),
-      // From the root down to the category.
-      path(number) {
-        const path = [];
-        for (let place = number; place && path.length < DEEPEST; place = tree.parent(place)) path.unshift(place);
-        return path;
-      },
-      // 1 for the category and all below it; null stands for all there are.
-      below(number) {
-        if (number === null) return null;
-        const isInside = new Uint8Array(tree.size);
-        const open = [number];
-        while (open.length) {
-          const place = open.pop();
-          if (!isInside[place]) {
-            isInside[place] = 1;
-            if (place) open.push(...children[place]);
-          }
-        }
-        return isInside;
-      },
-      // The parts that a category consists of: those directly below it, and itself where it has items of its own.
-      parts(number) {
-        if (number === null) return [...children[0], 0];
-        return number ? [...children[number], number] : [0];
-      },
-      // For each category the place of the part that it belongs to, -1 for none.
-      groups(number) {
-        const group = new Int32Array(tree.size).fill(-1);
-        tree.parts(number).forEach((part, place) => {
-          if (part === number || part === 0) group[part] = place;
-          else tree.below(part).forEach((isInside, category) => { if (isInside) group[category] = place; });
-        });
-        return group;
-      },
-    };
-    return tree;
-  }
-
-  function fillCategories(value) {
+  function fillCategories(value, itemCategory) {
     const categories = new Uint16Array(value.fact_item.length);
-    for (let row = 0; row < categories.length; row += 1) categories[row] = value.item_category[value.fact_item[row]];
+    for (let row = 0; row < categories.length; row += 1) categories[row] = itemCategory[value.fact_item[row]];
     value.other_row.forEach((row, place) => { categories[row] = value.other_category[place]; });
     return categories;
   }
@@ -77,33 +25,14 @@
     return before;
   }
 
-  // The products whose number holds a text, or that are in the category of this number; the nearest first, and of these
-  // the busiest.
-  smartrocket.findItems = function (log, text) {
-    const rank = (item) => {
-      const id = String(log.items[item]);
-      return id === text ? 0 : id.startsWith(text) ? 1 : id.includes(text) ? 2 : 3;
-    };
-    const category = log.tree.number(text);
-    const isInside = category ? log.tree.below(category) : [];
-    return Array.from(log.items.keys(), (item) => [item, rank(item)])
-      .filter(([item, place]) => place < 3 || isInside[log.itemCategory[item]])
-      .sort((one, other) => one[1] - other[1] || one[0] - other[0])
-      .map(([item]) => item);
-  };
-
   smartrocket.openLog = async function () {
-    const value = await smartrocket.load("facts");
-    if (!value) return null;
-    const kinds = value.events;
-    const sold = kinds.indexOf("transaction");
-    const tree = readTree(value.category_id, value.category_parent);
-    const categories = fillCategories(value);
+    const [shop, value] = await Promise.all([smartrocket.openShop(), smartrocket.load("facts")]);
+    if (!shop || !value) return null;
+    const { kinds, sold, tree } = shop;
+    const categories = fillCategories(value, shop.itemCategory);
     const starts = sumBefore(value.slot_rows);
     const salesBefore = placeSales(value, starts, sold);
     const orders = value.sold_order.reduce((largest, order) => Math.max(largest, order + 1), 0);
-    const itemNumbers = new Map();
-    value.item_id.forEach((id, number) => itemNumbers.set(id, number));
 
     // Count what happened from day `from` to day `to` (both included), in the categories whose mark in `isInside` is 1
     // (null: in all), in events whose mark in `isKind` is 1. `item` keeps to one item. Sums stand by kind of event.
@@ -116,7 +45,7 @@
         daily: new Uint32Array(days * width), dailyRevenue: new Float64Array(days), dailyOrders: new Uint32Array(days),
         week: new Uint32Array(168 * width),
         categories: new Uint32Array(tree.size * width), categoryRevenue: new Float64Array(tree.size),
-        items: new Uint32Array(value.item_id.length * width), itemRevenue: new Float64Array(value.item_id.length),
+        items: new Uint32Array(shop.items.length * width), itemRevenue: new Float64Array(shop.items.length),
         prices: [],
       };
       const hasOrder = new Uint8Array(orders);
@@ -212,19 +141,6 @@
 
     const usedKinds = kinds.filter((_, kind) => value.visit_kind.includes(kind));
 
-    return {
-      kinds, usedKinds, sold, tree, count, countVisitors,
-      days: value.days,
-      wholeDays: value.whole_days,
-      timeZone: value.time_zone,
-      hasPrices: value.has_prices,
-      hasOrders: value.has_orders,
-      hasCategories: value.category_id.length > 0,
-      items: value.item_id,
-      itemCategory: value.item_category,
-      itemNumber: (id) => itemNumbers.get(smartrocket.readId(id)) ?? null,
-      date: (day) => smartrocket.format.addDays(value.first_date, day),
-      day: (iso) => smartrocket.format.daysBetween(value.first_date, iso),
-    };
+    return { ...shop, usedKinds, count, countVisitors };
   };
 })();

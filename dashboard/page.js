@@ -4,11 +4,11 @@
 
   const { make } = smartrocket;
 
-  // Open the log and build a page into its place; say so where the data is not there.
-  smartrocket.start = async function (build) {
+  // Open what a page counts (the log, or only the shop) and build it into its place; say so where that is not there.
+  smartrocket.start = async function (build, open = smartrocket.openLog) {
     const place = document.getElementById("dashboard");
-    const log = await smartrocket.openLog();
-    if (log) await build(log, place);
+    const opened = await open();
+    if (opened) await build(opened, place);
     else place.replaceChildren(make("p", {}, "The data of this page is not there: build the report again."));
     place.removeAttribute("aria-busy");
     await smartrocket.drawPanels();

@@ -1,5 +1,5 @@
 // The Recommendations page: build a session and see what would be suggested, and how visitors go through the shop.
-smartrocket.start(async function (log, place) {
+smartrocket.start(async function (shop, place) {
   "use strict";
 
   const { make, format, term, link, colours, panel, tablePanel, address, nameKind, sum } = smartrocket;
@@ -13,8 +13,8 @@ smartrocket.start(async function (log, place) {
   const linkItem = (id) => link(`products.html#item=${id}`, nameItem(id));
 
   function categoryOf(id) {
-    const item = log.itemNumber(id);
-    return log.tree.label(item === null ? 0 : log.itemCategory[item]);
+    const item = shop.itemNumber(id);
+    return shop.tree.label(item === null ? 0 : shop.itemCategory[item]);
   }
 
   // ---------------------------------------------------------------- the session
@@ -24,7 +24,7 @@ smartrocket.start(async function (log, place) {
   function read(state) {
     const number = Math.trunc(Number(state.example));
     const isExample = state.example !== undefined && explorer.sessions[number - 1] !== undefined;
-    const typed = (state.session || "").split(",").filter(Boolean).map(smartrocket.readId).filter((id) => log.itemNumber(id) !== null);
+    const typed = (state.session || "").split(",").filter(Boolean).map(smartrocket.readId).filter((id) => shop.itemNumber(id) !== null);
     const diversity = Number(state.diversity);
     return {
       example: isExample ? number : null,
@@ -51,15 +51,15 @@ smartrocket.start(async function (log, place) {
   // What the visitor clicked after that.
   const nextClick = () => (chosen.example ? exampleClicks()[chosen.seen] : null);
 
-  const search = make("input", { type: "search", id: "click-search", autocomplete: "off", placeholder: `e.g. ${log.items[0]}`, oninput: find });
+  const search = make("input", { type: "search", id: "click-search", autocomplete: "off", placeholder: `e.g. ${shop.items[0]}`, oninput: find });
   const hits = make("ul", { class: "hits" });
 
   function find() {
     const text = search.value.trim();
-    const matches = text ? smartrocket.findItems(log, text).slice(0, 8) : [];
+    const matches = text ? smartrocket.findItems(shop, text).slice(0, 8) : [];
     hits.replaceChildren(...matches.map((item) => make("li", {}, make(
-      "button", { type: "button", onclick: () => click(log.items[item]) },
-      `${nameItem(log.items[item])} · ${log.tree.label(log.itemCategory[item])}${network.numberOf(log.items[item]) === null ? " · new to the network" : ""}`,
+      "button", { type: "button", onclick: () => click(shop.items[item]) },
+      `${nameItem(shop.items[item])} · ${shop.tree.label(shop.itemCategory[item])}${network.numberOf(shop.items[item]) === null ? " · new to the network" : ""}`,
     ))));
     if (text && !matches.length) hits.replaceChildren(make("li", {}, "No product or category has this number."));
   }
@@ -164,8 +164,8 @@ smartrocket.start(async function (log, place) {
       return list.map((row) => ({ ...row, near: network.ids[row.near], largest }));
     }
     if (!seen.length) return [];
-    const item = log.itemNumber(seen[seen.length - 1]);
-    return fallbackOf(log.itemCategory[item]).map((number) => ({ number }));
+    const item = shop.itemNumber(seen[seen.length - 1]);
+    return fallbackOf(shop.itemCategory[item]).map((number) => ({ number }));
   }
 
   function fallbackOf(category) {
@@ -258,10 +258,7 @@ smartrocket.start(async function (log, place) {
   });
 
   function showPopular() {
-    const counted = log.count({ from: 0, to: log.days - 1 });
-    const of = (kind) => (item) => (kind < 0 ? 0 : counted.items[item * log.kinds.length + kind]);
-    const [views, units] = [of(log.kinds.indexOf("view")), of(log.sold)];
-    const rows = Array.from(log.items, (id, item) => ({ id, views: views(item), units: units(item) }))
+    const rows = Array.from(shop.items, (id, item) => ({ id, views: shop.itemViews[item], units: shop.itemUnits[item] }))
       .sort((one, other) => other.views - one.views);
     const all = sum(rows.map((row) => row.views));
     const tenth = Math.ceil(rows.length / 10);
@@ -306,11 +303,11 @@ smartrocket.start(async function (log, place) {
       rows: [...steps].sort((one, other) => other.count - one.count),
       draw() {
         const shown = colours();
-        const paints = Object.fromEntries(log.kinds.map((kind) => [nameKind(kind), shown[kind]]));
+        const paints = Object.fromEntries(shop.kinds.map((kind) => [nameKind(kind), shown[kind]]));
         return drawSteps(steps.filter((step) => step.source !== step.target), { Start: shown.muted, End: shown.muted, ...paints });
       },
     });
-    const moves = journeys.categories.map(([source, target, count]) => ({ source, target, from: log.tree.label(source), to: log.tree.label(target), count }));
+    const moves = journeys.categories.map(([source, target, count]) => ({ source, target, from: shop.tree.label(source), to: shop.tree.label(target), count }));
     const changes = moves.filter((move) => move.source !== move.target && move.source && move.target);
     const all = sum(moves.map((move) => move.count));
     const same = sum(moves.filter((move) => move.source === move.target).map((move) => move.count));
@@ -353,7 +350,7 @@ smartrocket.start(async function (log, place) {
     ...(canExplore
       ? [builder, make("div", { class: "panels spaced" }, networkPanel.element, stanPanel.element, popularPanel.element)]
       : [make("p", {}, "This build has no network: its log holds too few sessions to learn from.")]),
-    ...(journeys ? [make("h2", {}, "Journeys"), make("div", { class: "panels" }, lengthsPanel.element, hitsPanel.element, eventsPanel.element, ...(log.hasCategories ? [categoriesPanel.element] : []))] : []),
+    ...(journeys ? [make("h2", {}, "Journeys"), make("div", { class: "panels" }, lengthsPanel.element, hitsPanel.element, eventsPanel.element, ...(shop.hasCategories ? [categoriesPanel.element] : []))] : []),
   );
   if (canExplore) {
     chosen = read(address.read());
@@ -368,4 +365,4 @@ smartrocket.start(async function (log, place) {
     showExplorer();
   }
   if (journeys) showJourneys();
-});
+}, smartrocket.openShop);

@@ -93,7 +93,7 @@ def as_of(shop, history: str, name: str) -> pd.Series:
 
 def read_facts(workspace):
     """Return the packed log as a frame of one row an event: day, cell, item id, kind, category id (0: none)."""
-    facts = read_script(workspace, "facts")
+    facts = read_script(workspace, "shop") | read_script(workspace, "facts")
     slots = np.repeat(np.arange(len(facts["slot_rows"])), facts["slot_rows"])
     category = facts["item_category"][facts["fact_item"]].astype(int)
     category[facts["other_row"]] = facts["other_category"]
@@ -127,6 +127,14 @@ def test_the_packed_log_is_the_log(shop, workspace):
     assert sorted(frame[columns].itertuples(index=False)) == sorted(expected.itertuples(index=False))
 
 
+def test_products_have_their_views_and_units(workspace):
+    """What the page counts that does not load the events is what the events say."""
+    facts, frame = read_facts(workspace)
+    for column, kind in (("item_views", "view"), ("item_units", "transaction")):
+        counted = frame[frame["kind"] == EVENT_TYPES.index(kind)]["itemid"].value_counts()
+        assert facts[column].tolist() == counted.reindex(facts["item_id"].astype(int), fill_value=0).tolist()
+
+
 def test_prices_and_orders_stand_beside_their_sales(shop, workspace):
     facts, frame = read_facts(workspace)
     sold = frame[frame["kind"] == EVENT_TYPES.index("transaction")].assign(
@@ -144,7 +152,7 @@ def test_large_ids_stay_apart(workspace, tmp_path):
     shop, lifted = make_shop(lift=lift), Workspace(tmp_path)
     events = shop.connection.table("events")
     write_facts(events, shop.catalogue, find_complete_days(events), "UTC", lifted)
-    plain, large = read_script(workspace, "facts"), read_script(lifted, "facts")
+    plain, large = ({**read_script(place, "shop"), **read_script(place, "facts")} for place in (workspace, lifted))
     for name in ("item_id", "category_id"):
         assert (large[name] - lift).tolist() == plain[name].astype(int).tolist()
         del plain[name], large[name]
@@ -168,15 +176,15 @@ def test_visits_count_every_visitor_once(shop, workspace):
 
 
 def test_categories_keep_their_parents(workspace):
-    facts = read_script(workspace, "facts")
-    ids = facts["category_id"].astype(int)
+    shop = read_script(workspace, "shop")
+    ids = shop["category_id"].astype(int)
     parents = {
         int(number): (int(ids[parent - 1]) if parent else None)
-        for number, parent in zip(ids, facts["category_parent"], strict=True)
+        for number, parent in zip(ids, shop["category_parent"], strict=True)
     }
     tree = TREE.set_index("categoryid")["parentid"]
     assert parents == {int(number): (None if pd.isna(parent) else int(parent)) for number, parent in tree.items()}
-    branch = find_branches(facts)
+    branch = find_branches(shop)
     place = {number: at + 1 for at, number in enumerate(ids)}
     assert branch[place[110]] == place[11]
     assert branch[place[10]] == place[10]
@@ -195,7 +203,7 @@ def test_two_runs_write_the_same_bytes(shop, workspace, tmp_path):
 
 
 def test_an_item_has_its_related_items_and_prices(shop, workspace):
-    facts = read_script(workspace, "facts")
+    facts = read_script(workspace, "shop")
     chunk = read_script(workspace, "products-0")
     assert len(chunk["related_rows"]) == CHUNK
     item = 3

@@ -44,6 +44,22 @@ from test_browser import IS_DARK, IS_LIGHT, TOLERANCE, start_chromium
 pytestmark = pytest.mark.browser
 ALL_DRAWN = """() => [...document.querySelectorAll('.panel:not(.is-empty) .plot:not(.js-plotly-plot)')]
     .every((plot) => plot.offsetParent === null)"""
+# Animations of the style sheets, and everything that another frame draws differently once all charts are drawn.
+WHAT_MOVES = """async () => {
+    const frame = () => new Promise(requestAnimationFrame);
+    const look = () => [...document.querySelectorAll("#dashboard, #dashboard *")].map((element) => {
+        const { x, y, width, height } = element.getBoundingClientRect();
+        const { opacity } = getComputedStyle(element);
+        return [element.tagName, x, y, width, height, opacity, element.getAttribute("d")].join();
+    });
+    await smartrocket.drawn();
+    await frame();
+    const before = look();
+    const animated = document.getAnimations().map((animation) => animation.effect.target.outerHTML.slice(0, 80));
+    for (let count = 0; count < 5; count += 1) await frame();
+    const after = look();
+    return [...animated, ...before.filter((place, at) => place !== after[at])];
+}"""
 WIDTHS = {"http": [1280], "file": [390, 2560]}
 
 
@@ -175,6 +191,22 @@ def test_charts_and_controls_have_names(page, site, name):
     assert unnamed == []
     ids = page.evaluate("[...document.querySelectorAll('[id]')].map((element) => element.id)")
     assert len(ids) == len(set(ids))
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_moves_for_whoever_asked_for_that(browser, site, name):
+    """Charts and controls change at once: some milliseconds after a click, nothing is on its way."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, reduced_motion="reduce")
+    page = context.new_page()
+    visit(page, site, name)
+    see_all(page)
+    page.evaluate("scrollTo(0, 0)")
+    page.wait_for_timeout(300)
+    for control in page.locator("#dashboard button:visible").all()[:6]:
+        if control.is_enabled():
+            control.click()
+            assert page.evaluate(WHAT_MOVES) == []
+    context.close()
 
 
 def test_the_page_of_a_product_has_no_barrier(page, site, shop):

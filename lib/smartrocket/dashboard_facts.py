@@ -21,8 +21,9 @@ from smartrocket.panel import Catalogue
 from smartrocket.wording import joined, number, plural
 from smartrocket.workspace import Workspace
 
-SOLD = EVENT_TYPES.index("transaction")
-NAME = "facts"
+VIEWED, SOLD = EVENT_TYPES.index("view"), EVENT_TYPES.index("transaction")
+# Two scripts: the shop as every page needs it, and what happened in it, which not every page counts.
+SHOP, FACTS = "shop", "facts"
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,12 @@ class Numbering:
 def write_facts(
     events: ibis.Table, catalogue: Catalogue, days: tuple[date, date], time_zone: str, workspace: Workspace
 ) -> int:
-    """Write `dashboard/facts.js`, what the Business and Products pages count; returns its bytes.
+    """Write `dashboard/shop.js` and `dashboard/facts.js`; returns the bytes of both.
 
-    `events` are the clean events, `days` the first and last whole day (UTC), `time_zone` the zone whose clock tells
-    hours and weekdays. An item's category and price are those at the event; before the first known one, the first.
+    The first has the shop's days, kinds of events, items and categories; the second its events, which a page counts
+    anew for each filter. `events` are the clean events, `days` the first and last whole day (UTC), `time_zone` the
+    zone whose clock tells hours and weekdays. An item's category and price are those at the event; before the first
+    known one, the first.
     """
     frame = read_events(events, catalogue, time_zone)
     numbering = number_shop(frame, catalogue)
@@ -72,9 +75,8 @@ def write_facts(
         "has_prices": bool(frame["price"].notna().any()),
         "has_orders": bool(frame["transactionid"].notna().any()),
     }
-    columns = list_events(frame, numbering) | list_visits(frame)
-    columns |= {"item_id": numbering.items, "category_id": numbering.categories, "category_parent": numbering.parents}
-    return write_script(workspace, NAME, value, columns)
+    size = write_script(workspace, SHOP, value, list_items(frame, numbering))
+    return size + write_script(workspace, FACTS, {}, list_events(frame) | list_visits(frame))
 
 
 def read_events(events: ibis.Table, catalogue: Catalogue, time_zone: str) -> pd.DataFrame:
@@ -121,14 +123,39 @@ def number_shop(frame: pd.DataFrame, catalogue: Catalogue) -> Numbering:
     return Numbering(items["itemid"].to_numpy(dtype=np.int64), ids, parents)
 
 
-def list_events(frame: pd.DataFrame, numbering: Numbering) -> dict[str, np.ndarray]:
+def find_last_categories(frame: pd.DataFrame) -> np.ndarray:
+    """Return the category of each item at its last event, for events in order of time."""
+    return frame.groupby("item")["category"].last().to_numpy()
+
+
+def list_items(frame: pd.DataFrame, numbering: Numbering) -> dict[str, np.ndarray]:
+    """Return the columns of the items and categories.
+
+    item_id, item_category (the last one), item_views and item_units (viewed and sold in all); category_id and
+    category_parent: the categories but for number 0, and the numbers of their parents.
+    """
+
+    def count(kind: int) -> np.ndarray:
+        return np.bincount(frame["item"][frame["kind"] == kind], minlength=len(numbering.items))
+
+    return {
+        "item_id": numbering.items,
+        "item_category": find_last_categories(frame),
+        "item_views": count(VIEWED),
+        "item_units": count(SOLD),
+        "category_id": numbering.categories,
+        "category_parent": numbering.parents,
+    }
+
+
+def list_events(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     """Return the columns of the events, in order of day, hour of the week, item and kind.
 
     slot_day, slot_cell, slot_rows: each hour with events and how many. fact_item, fact_kind: a row an event.
-    item_category: each item's last category. other_row, other_category: the events whose category was another one.
+    other_row, other_category: the events whose category was another one than their item's last.
     sold_price, sold_order: of the events that are sales, in their order; a sale without an order is its own.
     """
-    last = frame.groupby("item")["category"].last().to_numpy()
+    last = find_last_categories(frame)
     frame = frame.sort_values(["day", "cell", "item", "kind"], kind="stable", ignore_index=True)
     starts = (frame["day"].diff() != 0) | (frame["cell"].diff() != 0)
     slots = frame[starts]
@@ -141,7 +168,6 @@ def list_events(frame: pd.DataFrame, numbering: Numbering) -> dict[str, np.ndarr
         "slot_rows": np.diff(np.append(slots.index.to_numpy(), len(frame))),
         "fact_item": frame["item"].to_numpy(),
         "fact_kind": frame["kind"].to_numpy(),
-        "item_category": last,
         "other_row": other,
         "other_category": frame["category"].to_numpy()[other],
         "sold_price": sold["price"].to_numpy(dtype=np.float64),

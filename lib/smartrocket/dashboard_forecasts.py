@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from smartrocket.dashboard_facts import NAME as FACTS
+from smartrocket.dashboard_facts import SHOP
 from smartrocket.dashboard_products import CHUNK, cut, number_items
 from smartrocket.dashboard_scripts import FOLDER, read_script, write_script
 from smartrocket.demand_baselines import Demand
@@ -50,18 +50,18 @@ def write_forecasts(forecasts: Forecasts, workspace: Workspace) -> int:
     The first holds what is told of all models, and the whole shop; the second the categories; the others 500 items
     each. Items and categories have the numbers that `write_facts` gave them. Raises InputError where it did not.
     """
-    workspace.existing(f"{FOLDER}/{FACTS}.js")
-    facts = read_script(workspace, FACTS)
-    first_date = pd.Timestamp(facts["first_date"])
+    workspace.existing(f"{FOLDER}/{SHOP}.js")
+    shop = read_script(workspace, SHOP)
+    first_date = pd.Timestamp(shop["first_date"])
     tests = forecasts.tests
     known = tests[tests["known"].astype(bool)] if len(tests) else tests
     models = [name for name in forecasts.models if name in tests]
     rows = list_days(forecasts, first_date)
     levels = {name: rows[rows["level"] == name].drop(columns="level") for name in ("total", "category", "item")}
-    items = pd.Index(facts["item_id"].astype(np.int64))
+    items = pd.Index(shop["item_id"].astype(np.int64))
     of_items = number_items(levels["item"].rename(columns={"series": "itemid"}), "itemid", items)
     item_tests = number_items(list_tests(known, models).rename(columns={"series": "itemid"}), "itemid", items)
-    ids = facts["category_id"].astype(np.int64)
+    ids = shop["category_id"].astype(np.int64)
     of_categories = number_categories(levels["category"], ids)
     category_tests = number_categories(sum_categories(known, forecasts.categories, models), ids)
     value = {

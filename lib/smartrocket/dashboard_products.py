@@ -4,7 +4,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from smartrocket.dashboard_facts import NAME as FACTS
+from smartrocket.dashboard_facts import SHOP
 from smartrocket.dashboard_scripts import FOLDER, read_script, write_script
 from smartrocket.panel import Catalogue
 from smartrocket.workspace import Workspace
@@ -23,11 +23,11 @@ def write_products(session_events: ibis.Table, related: ibis.Table, catalogue: C
     `session_events` has sessionid, position, event, itemid; `related` is what `relate_items` returns. Items have the
     numbers that `write_facts` gave them, so that comes first. Raises InputError where it did not.
     """
-    workspace.existing(f"{FOLDER}/{FACTS}.js")
-    facts = read_script(workspace, FACTS)
-    items = pd.Index(facts["item_id"].astype(np.int64))
+    workspace.existing(f"{FOLDER}/{SHOP}.js")
+    shop = read_script(workspace, SHOP)
+    items = pd.Index(shop["item_id"].astype(np.int64))
     prices = number_items(catalogue.item_prices.to_pandas(), "itemid", items)
-    prices["day"] = (prices["valid_from"] - pd.Timestamp(facts["first_date"])).dt.days.clip(lower=0)
+    prices["day"] = (prices["valid_from"] - pd.Timestamp(shop["first_date"])).dt.days.clip(lower=0)
     prices = prices.sort_values(["itemid", "valid_from"])
     available = number_items(catalogue.item_availability.to_pandas(), "itemid", items).sort_values("valid_from")
     nearest = related.filter(related["rank"] < RELATED).order_by(["itemid", "rank"]).to_pandas()

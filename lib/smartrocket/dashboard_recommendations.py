@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from smartrocket.cold_start import Fallback
-from smartrocket.dashboard_facts import NAME as FACTS
+from smartrocket.dashboard_facts import SHOP
 from smartrocket.dashboard_scripts import FOLDER, read_script, write_script
 from smartrocket.files import read_json
 from smartrocket.neighbours import SessionNeighbours
@@ -25,7 +25,7 @@ def write_explorer(folder: Path, fallback: Fallback, stan: SessionNeighbours, wo
     the popular items and the lists for items that the network does not know, `stan.js` what STAN computes with,
     `similar.js` the items alike to each item. Items have the network's numbers; `item` lists their ids.
     """
-    workspace.existing(f"{FOLDER}/{FACTS}.js")
+    workspace.existing(f"{FOLDER}/{SHOP}.js")
     description = read_json(folder / "network.json")
     content = (folder / "network.bin").read_bytes()
     arrays = {}
@@ -38,23 +38,21 @@ def write_explorer(folder: Path, fallback: Fallback, stan: SessionNeighbours, wo
         "sessions": read_json(folder / "sessions.json")["sessions"],
         "popular": read_json(folder / "fallback.json")["popular"],
     }
-    size += write_script(
-        workspace, "explorer", explored, list_fallbacks(fallback, items, read_script(workspace, FACTS))
-    )
+    size += write_script(workspace, "explorer", explored, list_fallbacks(fallback, items, read_script(workspace, SHOP)))
     size += write_script(workspace, "stan", *describe_stan(stan))
     neighbours = pd.read_parquet(folder / "neighbours.parquet")
     neighbours = neighbours[neighbours["place"] <= NEIGHBOURS]
     return size + write_script(workspace, "similar", {}, {"item": items, **list_neighbours(neighbours, "alike", items)})
 
 
-def list_fallbacks(fallback: Fallback, items: np.ndarray, facts: dict) -> dict[str, np.ndarray]:
+def list_fallbacks(fallback: Fallback, items: np.ndarray, shop: dict) -> dict[str, np.ndarray]:
     """Return the lists for items that the network does not know: `fallback_category`, by the dashboard's numbers, how
     many items each list has (`fallback_rows`), and the items (`fallback_item`, the network's numbers).
     """
-    ids = np.append(0, facts["category_id"].astype(np.int64))
-    parents = np.append(0, facts["category_parent"].astype(np.int64))
-    unknown = ~np.isin(facts["item_id"].astype(np.int64), items)
-    found = np.unique(facts["item_category"].astype(np.int64)[unknown])
+    ids = np.append(0, shop["category_id"].astype(np.int64))
+    parents = np.append(0, shop["category_parent"].astype(np.int64))
+    unknown = ~np.isin(shop["item_id"].astype(np.int64), items)
+    found = np.unique(shop["item_category"].astype(np.int64)[unknown])
     lists = [fallback.list_items(name_path(category, ids, parents)) for category in found]
     return {
         "fallback_category": found,
@@ -112,8 +110,8 @@ def write_journeys(session_events: ibis.Table, workspace: Workspace) -> int:
     takes all longer ones); `events` and `categories` are records of a step: source, target, count. A session begins at
     "start" and ends at "end". Categories are those below the roots of the tree, by the dashboard's numbers.
     """
-    workspace.existing(f"{FOLDER}/{FACTS}.js")
-    facts = read_script(workspace, FACTS)
+    workspace.existing(f"{FOLDER}/{SHOP}.js")
+    shop = read_script(workspace, SHOP)
     sizes = session_events.group_by("sessionid").agg(events=session_events.count())
     lengths = sizes.group_by(events=ibis.least(sizes.events, MOST_EVENTS)).agg(count=sizes.count()).to_pandas()
     counts = np.bincount(lengths["events"], lengths["count"], minlength=MOST_EVENTS + 1)[1:]
@@ -130,8 +128,8 @@ def write_journeys(session_events: ibis.Table, workspace: Workspace) -> int:
     moves = session_events.mutate(previous=session_events.itemid.lag().over(inside))
     moves = moves.filter(moves.previous.notnull() & (moves.previous != moves.itemid))
     pairs = count_steps(moves, moves.previous, moves.itemid)
-    places = pd.Index(facts["item_id"].astype(np.int64))
-    branch = find_branches(facts)[facts["item_category"]]
+    places = pd.Index(shop["item_id"].astype(np.int64))
+    branch = find_branches(shop)[shop["item_category"]]
     pairs = pairs.assign(
         source=branch[places.get_indexer(pairs["source"])], target=branch[places.get_indexer(pairs["target"])]
     )
@@ -151,9 +149,9 @@ def count_steps(table: ibis.Table, source: ibis.Value, target: ibis.Value) -> pd
     return steps.group_by("source", "target").agg(count=steps.count()).to_pandas()
 
 
-def find_branches(facts: dict) -> np.ndarray:
+def find_branches(shop: dict) -> np.ndarray:
     """Return for each category number its ancestor just below the root; a root is its own, and 0 stays 0."""
-    parents = np.append(0, facts["category_parent"].astype(np.int64))
+    parents = np.append(0, shop["category_parent"].astype(np.int64))
     branch = np.arange(len(parents))
     # Each round lifts what is still too deep by one level; a tree is never deeper than it has categories.
     for _ in range(len(parents)):

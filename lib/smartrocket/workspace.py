@@ -21,7 +21,7 @@ WRITERS = {
     "models/explorer": "notebook 07_gru4rec_tuning",
     "models/forecast": "notebook 05_forecast_tuning",
     "models/": "notebook 07_gru4rec_tuning",
-    "dashboard/facts": "notebook 03_features",
+    "dashboard/shop": "notebook 03_features",
     "results/": "the notebook of that name",
 }
 

@@ -1,0 +1,96 @@
+// The shop as every page knows it: its days, kinds of events, products and categories.
+(function () {
+  "use strict";
+
+  // A category tree that leads in a circle must not hang the page.
+  const DEEPEST = 50;
+
+  // The tree of categories. Number 0 stands for items whose category is not known.
+  function readTree(ids, parents) {
+    const children = Array.from({ length: ids.length + 1 }, () => []);
+    parents.forEach((parent, place) => children[parent].push(place + 1));
+    const tree = {
+      ids,
+      size: ids.length + 1,
+      children: (number) => children[number],
+      parent: (number) => (number ? parents[number - 1] : 0),
+      number: (id) => ids.indexOf(smartrocket.readId(id)) + 1,
+      label: (number) => (number ? `Category ${ids[number - 1]}` : "No category"),
+      // From the root down to the category.
+      path(number) {
+        const path = [];
+        for (let place = number; place && path.length < DEEPEST; place = tree.parent(place)) path.unshift(place);
+        return path;
+      },
+      // 1 for the category and all below it; null stands for all there are.
+      below(number) {
+        if (number === null) return null;
+        const isInside = new Uint8Array(tree.size);
+        const open = [number];
+        while (open.length) {
+          const place = open.pop();
+          if (!isInside[place]) {
+            isInside[place] = 1;
+            if (place) open.push(...children[place]);
+          }
+        }
+        return isInside;
+      },
+      // The parts that a category consists of: those directly below it, and itself where it has items of its own.
+      parts(number) {
+        if (number === null) return [...children[0], 0];
+        return number ? [...children[number], number] : [0];
+      },
+      // For each category the place of the part that it belongs to, -1 for none.
+      groups(number) {
+        const group = new Int32Array(tree.size).fill(-1);
+        tree.parts(number).forEach((part, place) => {
+          if (part === number || part === 0) group[part] = place;
+          else tree.below(part).forEach((isInside, category) => { if (isInside) group[category] = place; });
+        });
+        return group;
+      },
+    };
+    return tree;
+  }
+
+  // The products whose number holds a text, or that are in the category of this number; the nearest first, and of these
+  // the busiest.
+  smartrocket.findItems = function (shop, text) {
+    const rank = (item) => {
+      const id = String(shop.items[item]);
+      return id === text ? 0 : id.startsWith(text) ? 1 : id.includes(text) ? 2 : 3;
+    };
+    const category = shop.tree.number(text);
+    const isInside = category ? shop.tree.below(category) : [];
+    return Array.from(shop.items.keys(), (item) => [item, rank(item)])
+      .filter(([item, place]) => place < 3 || isInside[shop.itemCategory[item]])
+      .sort((one, other) => one[1] - other[1] || one[0] - other[0])
+      .map(([item]) => item);
+  };
+
+  smartrocket.openShop = async function () {
+    const value = await smartrocket.load("shop");
+    if (!value) return null;
+    const itemNumbers = new Map();
+    value.item_id.forEach((id, number) => itemNumbers.set(id, number));
+    return {
+      kinds: value.events,
+      sold: value.events.indexOf("transaction"),
+      tree: readTree(value.category_id, value.category_parent),
+      days: value.days,
+      wholeDays: value.whole_days,
+      timeZone: value.time_zone,
+      hasPrices: value.has_prices,
+      hasOrders: value.has_orders,
+      hasCategories: value.category_id.length > 0,
+      items: value.item_id,
+      itemCategory: value.item_category,
+      itemViews: value.item_views,
+      itemUnits: value.item_units,
+      itemNumber: (id) => itemNumbers.get(smartrocket.readId(id)) ?? null,
+      date: (day) => smartrocket.format.addDays(value.first_date, day),
+      day: (iso) => smartrocket.format.daysBetween(value.first_date, iso),
+    };
+  };
+})();
