@@ -38,7 +38,8 @@ also_copy=
     pytest.ini
 """
 # The settings of pytest, without those of several processes.
-PYTEST = "[pytest]\npythonpath = bench\naddopts = -q -p no:cacheprovider\nmarkers =\n  chain: slow\n  browser: slow\n"
+OPTIONS = "-q -p no:cacheprovider --hypothesis-profile mutants"
+PYTEST = f"[pytest]\npythonpath = bench\naddopts = {OPTIONS}\nmarkers =\n  chain: slow\n  browser: slow\n"
 
 
 def copy_project(module: str) -> Path:

@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import settings
+from hypothesis import Phase, settings
 
 from smartrocket.files import ROOT
 
 # No test is timed: machines are shared, and `make bench` measures.
 settings.register_profile("tests", deadline=None)
+# A mistake made on purpose only has to be noticed: nobody reads its simplest example, which takes long to find.
+settings.register_profile("mutants", deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
 settings.load_profile("tests")
 
 VISITORS_FROM = 7_700_000_000_000
