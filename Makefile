@@ -82,6 +82,7 @@ else
 	@$(PYTHON) bench/data.py --runs 3
 	@$(PYTHON) bench/scaling.py 0.1 0.3 1 10
 	@$(PYTHON) bench/scaling.py 1 --runs 1 --memory-limit 1GB
+	@$(PYTHON) bench/scaling.py 1 --runs 1 --memory-limit 200MB
 	@$(PYTHON) bench/forecasts.py
 	@$(MAKE) --no-print-directory report
 	@$(PYTHON) bench/site.py --profile $(PROFILE)

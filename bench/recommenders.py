@@ -7,10 +7,10 @@ of the official code: every next click of every test session is ranked against a
 count against the model. With a checkout of the official PyTorch code, which is not part of this project, that runs
 too, on the same sessions, with the parameters its authors tuned for RetailRocket.
 
-train_seconds is the wall time of training; events_per_second how many next clicks training read in a second (a network
-reads all of them in each epoch); sessions_per_second how many sessions get all their scores in a second, 256 at a time;
-step_milliseconds how long one session alone takes (both are medians); memory_mb the most memory the process had used by
-then.
+train_seconds is the wall time of training; events_per_second how many next clicks training read in a second of it (a
+network reads all of them in each epoch; a blend has no number of its own); sessions_per_second how many sessions get
+all their scores in a second, 256 at a time; step_milliseconds how long one session alone takes (both are medians);
+memory_mb the most memory the process had used by then.
 """
 
 import argparse
@@ -43,7 +43,7 @@ LENGTHS = (1, 5, 10, 20)
 MILLISECONDS = 1e11
 TIMED_SESSIONS = 4096
 TIMED_STEPS = 100
-NETWORK, BLEND = "GRU4Rec", "GRU4Rec with random walk"
+NETWORK, BLEND, OFFICIAL = "GRU4Rec", "GRU4Rec with random walk", "official GRU4Rec"
 # What the authors publish as tuned for RetailRocket.
 OFFICIAL_PARAMETERS = {
     "loss": "bpr-max",
@@ -129,7 +129,6 @@ class Bench:
         """Blend two trained models; its training is that of both."""
         self.models[name] = Blend(self.models[first], self.models[second], weight)
         self.seconds[name] = self.seconds[first] + self.seconds[second]
-        self.events[name] = self.events[first] + self.events[second]
 
     def report(self, name: str) -> dict:
         """Score a trained model and return its line."""
@@ -141,7 +140,8 @@ class Bench:
             "model": name,
             **round_metrics(result),
             "train_seconds": round(self.seconds[name], 3),
-            "events_per_second": round(self.events[name] / self.seconds[name]),
+            # A blend learns the same clicks twice, in two ways.
+            "events_per_second": round(self.events[name] / self.seconds[name]) if name in self.events else None,
             "sessions_per_second": round(1 / together),
             "step_milliseconds": round(1000 * alone, 2),
             "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -195,9 +195,10 @@ def run_official(script: Path, train: Path, test: Path, parameters: dict, thread
     """
     given = ",".join(f"{name}={value}" for name, value in parameters.items())
     runner = Path(__file__).with_name("official_runner.py")
+    clicks = read_clicks(train)
     with tempfile.TemporaryDirectory() as folder:
         known = Path(folder) / "test.tsv"
-        write_clicks(known, keep_known(read_clicks(test), ranking.catalogue(read_clicks(train))))
+        write_clicks(known, keep_known(read_clicks(test), ranking.catalogue(clicks)))
         command = [sys.executable, str(runner), str(script), str(train.resolve()), "-t", str(known)]
         command += ["-m", *map(str, LENGTHS), "-e", "conservative", "-d", "cpu", "-ps", given]
         # Its threads wait as it would have them wait, not as our library asks.
@@ -207,7 +208,9 @@ def run_official(script: Path, train: Path, test: Path, parameters: dict, thread
     if finished.returncode:
         said = finished.stderr.strip().splitlines() or [f"exit status {finished.returncode}"]
         raise InputError(f"the official code failed: {said[-1]}")
-    return read_official(finished.stdout)
+    line = read_official(finished.stdout)
+    read = parameters["n_epochs"] * (len(clicks) - clicks.sessionid.nunique())
+    return {**line, "events_per_second": round(read / line["train_seconds"])}
 
 
 def read_official(output: str) -> dict:
@@ -216,15 +219,33 @@ def read_official(output: str) -> dict:
         (metric.lower(), int(length)): float(value)
         for metric, length, value in re.findall(r"(Recall|MRR)@(\d+): ([\d.]+)", output)
     }
-    speeds = [float(speed) for speed in re.findall(r"\| ([\d.]+) e/s\]", output)]
     return {
-        "model": "official GRU4Rec",
+        "model": OFFICIAL,
         **{f"recall@{length}": round(numbers["recall", length], 5) for length in LENGTHS},
         "mrr@20": round(numbers["mrr", 20], 5),
         "ndcg@20": None,
         "train_seconds": float(re.search(r"Total training time: ([\d.]+)s", output)[1]),
-        "events_per_second": round(float(np.mean(speeds))),
         "sessions_per_second": None,
+    }
+
+
+def describe_run(train: Sessions, settings: Settings) -> dict:
+    """Return what the lines are about: the training sessions and clicks, whether most sessions begin in even steps, as
+    those of `official_sequences.py` do, and each network's settings as far as they bear on its speed.
+    """
+    gaps = np.diff(np.sort(train.seconds[train.offsets[:-1]]))
+    return {
+        "sessions": len(train),
+        "clicks": len(train.items),
+        "is_evenly_spaced": bool(np.mean(gaps == np.median(gaps)) > 1 / 2),
+        "networks": {
+            NETWORK: {"units": settings.units, "epochs": settings.epochs, "batch": settings.batch_clicks},
+            OFFICIAL: {
+                "units": OFFICIAL_PARAMETERS["layers"],
+                "epochs": OFFICIAL_PARAMETERS["n_epochs"],
+                "batch": OFFICIAL_PARAMETERS["batch_size"],
+            },
+        },
     }
 
 
@@ -258,7 +279,7 @@ def main() -> None:
             lines.append(show(run_official(script, *files, OFFICIAL_PARAMETERS, arguments.threads)))
     except InputError as error:
         sys.exit(str(error))
-    keep_results("recommenders", lines, arguments.output)
+    keep_results("recommenders", lines, arguments.output, describe_run(bench.train, settings))
 
 
 def show(line: dict) -> dict:

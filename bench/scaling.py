@@ -8,6 +8,7 @@ until it is measured again. What a run generates is removed in the end.
 
 import argparse
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ def measure_size(folder: Path, scale: float, runs: int, memory_limit: str | None
     parameters = json.loads((folder / "parameters.json").read_text(encoding="utf-8"))
     about = {"benchmark": "scaling", "scale": scale, "memory_limit": parameters["01_eda"]["memory_limit"]}
     about |= {"threads": parameters["01_eda"]["threads"]}
+    # What was just made must not be on its way to the disk while the stages read and write.
+    os.sync()
     raw = folder / "notebooks" / "raw"
     size = sum(path.stat().st_size for path in raw.iterdir())
     yield {**about, "stage": "generator", "runs": 1, "megabytes": round(size / 1e6, 1), **made.describe()}

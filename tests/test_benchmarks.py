@@ -7,9 +7,10 @@ import pytest
 import forecasts
 import line_coverage
 import scaling
-from measurement import keep_results
+from measurement import keep_results, measure
 from smartrocket import benchmarks
-from smartrocket.files import read_json, write_json
+from smartrocket.benchmarks import OFFICIAL
+from smartrocket.files import ROOT, read_json, write_json
 from smartrocket.partials import write_benchmarks
 
 
@@ -18,8 +19,10 @@ def section(*lines, day="2026-11-25", cores=2):
 
 
 def line(scale, stage, seconds, peak=500.0, **others):
-    figures = {"seconds": seconds, "cpu_seconds": 1.5 * seconds, "peak_megabytes": peak, "memory_limit": "2GB"}
-    return {"benchmark": "scaling", "scale": scale, "stage": stage, **figures, **others}
+    figures = {"seconds": seconds, "cpu_seconds": 1.5 * seconds, "peak_megabytes": peak, "spilled_megabytes": 0.0}
+    rows = {"raw_events": int(2_757_620 * scale), "raw_properties": int(20_000_000 * scale)}
+    about = {"benchmark": "scaling", "scale": scale, "memory_limit": "2GB", "runs": 1, "rows": rows}
+    return about | {"stage": stage, "megabytes": 800 * scale, **figures, **others}
 
 
 @pytest.fixture
@@ -34,7 +37,7 @@ def results():
 
 def test_a_stage_out_of_step_is_named_with_its_slope(results):
     finding = benchmarks.draw_scaling(benchmarks.read_scaling(results))
-    assert "At 10 times RetailRocket's size the data stages take 7 minutes" in finding.reading
+    assert "At 10 times RetailRocket's size the data stages take 7 minutes, each measured once" in finding.reading
     assert "no stage holds more than 1,900 MB (clean)" in finding.reading
     assert "these grow faster than the log: *clean* with a slope of 1.48 (1 is in step)" in finding.reading
     assert finding.figure is not None
@@ -45,6 +48,25 @@ def test_stages_in_step_are_not_accused(results):
     results["scaling 10"] = section(line(10, "ingest", 200), line(10, "clean", 82))
     finding = benchmarks.draw_scaling(benchmarks.read_scaling(results))
     assert "no stage grows faster than the log: the steepest slope is 1.01" in finding.reading
+
+
+def test_a_stage_that_waits_is_told_from_one_that_works(results):
+    for found in (results["scaling 1"], results["scaling 10"]):
+        found["lines"][-1]["cpu_seconds"] = found["lines"][-1]["scale"]
+    reading = benchmarks.draw_scaling(benchmarks.read_scaling(results)).reading
+    assert "*clean* with a slope of 1.48" in reading
+    assert "The processor's work does not in *clean*: there the larger log waits for the disk." in reading
+    frame = benchmarks.tabulate_scaling(benchmarks.read_scaling(results)).set_index("stage")
+    assert frame.loc["clean", ["slope", "processor's slope"]].tolist() == pytest.approx([1.477, 1], abs=1e-3)
+
+
+def test_the_sizes_of_the_shops_are_told(results):
+    said = benchmarks.say_shops(results)
+    assert "1× has 2.76 million events, 20.0 million rows of item properties and 0.80 GB of raw files; 10× has" in said
+    results["scaling 10"]["lines"].append(line(10, "network", 300.0, rows=6_000_000))
+    said = benchmarks.write_hundred(results)
+    assert "about 276 million events, 2.0 billion rows of item properties and 80 GB of raw files" in said
+    assert "73 minutes for the data stages and 50 minutes for an epoch of GRU4Rec, 60 million clicks" in said
 
 
 def test_models_grow_beside_the_data_stages_and_are_not_counted_to_them(results):
@@ -63,10 +85,12 @@ def test_a_slope_is_that_between_the_two_largest_sizes():
 
 
 def test_the_table_has_every_stage_at_every_size_and_their_sum(results):
+    for name, found in results.items():
+        found["lines"].append(line(float(name.split()[1]), "network", 1000.0, 4000))
     frame = benchmarks.tabulate_scaling(benchmarks.read_scaling(results)).set_index("stage")
-    assert list(frame.index) == ["copy the raw files", "clean", "all"]
-    assert frame.loc["all", "10×: s"] == 440
-    assert frame.loc["all", "10×: MB"] == 1900
+    assert list(frame.index) == ["copy the raw files", "clean", "an epoch of GRU4Rec", "all data stages"]
+    assert frame.loc["all data stages", "10×: s"] == 440
+    assert frame.loc["all data stages", "10×: MB"] == 1900
     assert frame.loc["copy the raw files", "slope"] == pytest.approx(1)
 
 
@@ -82,6 +106,11 @@ def test_the_smaller_limit_of_memory_is_told_apart_from_the_sizes(results):
     reading = benchmarks.read_bound(results)
     assert "With `memory_limit: 1GB` all data stages of a shop of RetailRocket's size finish" in reading
     assert "held 1,200 MB (copy the raw files)" in reading
+    assert "nothing had to be put on the disk" in reading
+    results["memory 1 1GB"]["lines"][0]["spilled_megabytes"] = 163.0
+    assert "at most 163 MB in *copy the raw files*" in benchmarks.read_bound(results)
+    del results["memory 1 1GB"]["lines"][0]["spilled_megabytes"]
+    assert "was not measured" in benchmarks.read_bound(results)
 
 
 def test_comparisons_have_their_ratio():
@@ -93,11 +122,19 @@ def test_comparisons_have_their_ratio():
     sums = {"smartrocket": {"seconds": 7, "peak_megabytes": 900}, "pandas": {"seconds": 28, "peak_megabytes": 5000}}
     own = {"what": "five forecasts", "other": "statsforecast", "seconds": 2.0, "other_seconds": 1.0, "runs": 5}
     speeds = {"GRU4Rec": 8000.0, "STAN": 90000.0, "official GRU4Rec": 4000.0}
-    networks = [{"model": name, "events_per_second": speed, "recall@20": 0.5} for name, speed in speeds.items()]
+    networks = [
+        {"model": name, "events_per_second": speed, "recall@20": 0.5, "train_seconds": 100.0}
+        for name, speed in speeds.items()
+    ]
+    settings = {
+        name: {"units": 160, "epochs": epochs, "batch": 80} for name, epochs in (("GRU4Rec", 9), (OFFICIAL, 10))
+    }
+    about = {"sessions": 1000, "clicks": 5000, "is_evenly_spaced": True, "networks": settings}
+    book = {"stage": "01_eda", "engine": "notebook", "seconds": 30.0, "peak_megabytes": 1200.0}
     results = {
-        "data": section(*pairs, {"stage": "all", **sums}),
+        "data": section(*pairs, book, {"stage": "all", **sums}),
         "forecasts": section(own),
-        "recommenders": section(*networks),
+        "recommenders": section(*networks) | {"about": about},
     }
     frame = benchmarks.tabulate_comparisons(results).set_index("what")
     ratios = {"clean": 4, "panel of features": 4, "all data stages": 4, "five forecasts": 0.5}
@@ -106,7 +143,12 @@ def test_comparisons_have_their_ratio():
     assert "*clean*: plain pandas takes 4.0 times as long" in reading
     assert "*five forecasts*, where statsforecast takes 0.5 times as long, and so is the faster one" in reading
     assert "hold 900 MB at most, plain pandas 5,000 MB" in reading
-    assert "official GRU4Rec" in benchmarks.show_recommenders(results)
+    assert "notebooks 1 to 1 take 30 seconds on the same shop and hold 1,200 MB at most" in reading
+    assert "ours 9 epochs with 160 units and 80 clicks a step in 100 seconds, the official code 10 epochs" in reading
+    shown = benchmarks.show_recommenders(results)
+    assert "official GRU4Rec" in shown
+    assert "after the same 5,000 clicks of 1,000 sessions" in shown
+    assert "follow each other evenly" in shown
 
 
 def test_pages_are_told_in_one_unit_with_the_longest_wait():
@@ -114,6 +156,7 @@ def test_pages_are_told_in_one_unit_with_the_longest_wait():
         "site": section({"what": "publishing the site of 40 pages", "seconds": 30.0, "runs": 3}),
         "pages": section(
             {"page": "business", "measure": "first_view", "milliseconds": 650.0},
+            {"page": "business", "measure": "bytes", "bytes": 1_500_000, "files": 3},
             {"page": "business", "measure": "filter", "cards": 30.0, "charts": 50.0},
             {"page": "business", "measure": "filter", "cards": 20.0, "charts": 70.0},
             {"page": "recommendations", "measure": "recommend", "items": 36_000, "plain": 9.9, "diverse": 11.0},
@@ -124,6 +167,7 @@ def test_pages_are_told_in_one_unit_with_the_longest_wait():
     assert measured["New cards after a filter, the slowest"] == pytest.approx(0.03)
     assert measured["New charts after a filter, the slowest"] == pytest.approx(0.07)
     assert measured["A list of 20 out of 36,000 products"] == pytest.approx(0.0099)
+    assert measured["Data that the dashboard's page business loads"] == pytest.approx(1.5)
     text, shown = benchmarks.write_pages(results)
     assert "The longest wait in a browser is 650 milliseconds" in text
     assert "<table" in shown
@@ -161,9 +205,9 @@ def test_where_and_when_it_was_measured_is_told(results):
 
 def test_where_nothing_was_measured_the_page_says_so(tmp_path):
     parts = write_benchmarks(benchmarks.read_results(tmp_path / "results.json"))
-    assert len(parts) == 5
+    assert len(parts) == 6
     for text in parts.values():
-        assert "was not measured" in text or "Nothing was measured" in text
+        assert "not measured" in text or "Nothing was measured" in text
         assert "<table" not in text
 
 
@@ -181,6 +225,17 @@ def test_sizes_are_measured_as_asked(tmp_path, capsys):
     assert {each["memory_limit"] for each in printed} == {"500MB"}
     assert all(each["peak_megabytes"] > 50 and each["megabytes"] >= 0 for each in printed)
     assert read_json(output)["memory 0.001 500MB"]["lines"] == printed
+
+
+def test_what_a_command_spills_is_seen(tmp_path):
+    script = tmp_path / "spill.py"
+    folder = f"Path({str(ROOT)!r}) / 'build' / f'.spill-{{os.getpid()}}'"
+    script.write_text(
+        f"import os, shutil, time\nfrom pathlib import Path\nfolder = {folder}\nfolder.mkdir(parents=True)\n"
+        "(folder / 'a').write_bytes(bytes(3_000_000))\ntime.sleep(0.5)\nshutil.rmtree(folder)\nprint('done')\n"
+    )
+    measured = measure(script)
+    assert (measured.spilled_megabytes, measured.output) == (3.0, "done\n")
 
 
 def test_results_are_kept_section_by_section(tmp_path):

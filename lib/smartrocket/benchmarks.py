@@ -24,6 +24,7 @@ DATA_STAGES = {
     "sequences": "sessions and sequences",
     "related": "related items",
 }
+ALL_DATA = "all data stages"
 STAGES = DATA_STAGES | {"forecast": "learn a forecast", "network": "an epoch of GRU4Rec"}
 # A stage is in step with the log where ten times the rows take no more than twelve to thirteen times as long.
 STEEPEST = 1.1
@@ -32,6 +33,8 @@ SHORTEST_SECONDS = 1.0
 # How something grows is told by no fewer sizes.
 FEWEST_SIZES = 2
 NETWORK, OFFICIAL = "GRU4Rec", "official GRU4Rec"
+# How many times larger the shop is that the report reasons about, beside the largest one measured.
+HUNDRED = 100
 
 
 def read_results(path: Path) -> dict[str, dict]:
@@ -55,7 +58,8 @@ def say_where(results: Mapping[str, dict], *sections: str) -> str:
     machines = sorted(
         {f"{section['cores']} cores and {section['memory_gigabytes']:.0f} GB of memory" for section in chosen}
     )
-    commits = sorted({section["commit"][:10] for section in chosen if section["commit"]})
+    # A plus stands for a tree that had changed since that commit.
+    commits = sorted({section["commit"][:10] + section["commit"][40:] for section in chosen if section["commit"]})
     at = f", at commit {joined(commits)}" if commits else ""
     return f" Measured on {span} with {joined(machines)}{at}."
 
@@ -64,11 +68,11 @@ def say_where(results: Mapping[str, dict], *sections: str) -> str:
 
 
 def read_scaling(results: Mapping[str, dict]) -> pd.DataFrame:
-    """Return the stages at every size measured: scale, stage, seconds, cpu_seconds, peak_megabytes, in order.
+    """Return the stages at every size measured: scale, stage, seconds, cpu_seconds, peak_megabytes, runs, in order.
 
     Empty where none was measured.
     """
-    columns = ["scale", "stage", "seconds", "cpu_seconds", "peak_megabytes"]
+    columns = ["scale", "stage", "seconds", "cpu_seconds", "peak_megabytes", "runs"]
     rows = [line for line in list_lines(results, "scaling") if line["stage"] in STAGES]
     frame = pd.DataFrame(rows, columns=columns)
     order = frame["stage"].map({stage: place for place, stage in enumerate(STAGES)})
@@ -88,21 +92,23 @@ def find_slope(scales: Sequence[float], seconds: Sequence[float]) -> float | Non
 
 
 def tabulate_scaling(scaling: pd.DataFrame) -> pd.DataFrame:
-    """List the stages, and all of them, with their seconds and megabytes at each size, and the slope of the time.
+    """List the stages, and all that make the data, with their seconds and megabytes at each size.
 
-    The slope is that of the processor's seconds, which other work on the machine does not stretch.
+    `slope` is that of the seconds, `processor's slope` that of the processor's seconds, which waiting does not stretch.
     """
-    total = scaling.groupby("scale", as_index=False).agg(
+    total = scaling[scaling["stage"].isin(DATA_STAGES)].groupby("scale", as_index=False)
+    total = total.agg(
         seconds=("seconds", "sum"), cpu_seconds=("cpu_seconds", "sum"), peak_megabytes=("peak_megabytes", "max")
     )
     rows = []
-    for stage, part in [*scaling.groupby("stage", sort=False), ("all", total)]:
+    for stage, part in [*scaling.groupby("stage", sort=False), (ALL_DATA, total)]:
         row: dict[str, object] = {"stage": STAGES.get(stage, stage)}
         for line in part.itertuples():
             row[f"{line.scale:g}×: s"] = line.seconds
             row[f"{line.scale:g}×: MB"] = line.peak_megabytes
-        rows.append(row | {"slope": find_slope(part["scale"], part["cpu_seconds"])})
-    return pd.DataFrame(rows).astype({"slope": float})
+        row["slope"] = find_slope(part["scale"], part["seconds"])
+        rows.append(row | {"processor's slope": find_slope(part["scale"], part["cpu_seconds"])})
+    return pd.DataFrame(rows).astype({"slope": float, "processor's slope": float})
 
 
 def draw_scaling(scaling: pd.DataFrame) -> Finding:
@@ -112,10 +118,10 @@ def draw_scaling(scaling: pd.DataFrame) -> Finding:
         return Finding("How the stages grow was not measured: `make bench` measures shops of four sizes.")
     figure, axes = figures.canvas(8, 3.8)
     for colour, (stage, part) in zip(figures.PALETTE, scaling.groupby("stage", sort=False), strict=False):
-        axes.plot(part["scale"], part["cpu_seconds"], "o-", color=colour, label=STAGES[stage])
-    first = scaling.loc[scaling["scale"] == sizes[0], "cpu_seconds"].max()
+        axes.plot(part["scale"], part["seconds"], "o-", color=colour, label=STAGES[stage])
+    first = scaling.loc[scaling["scale"] == sizes[0], "seconds"].max()
     axes.plot(sizes, [first * size / sizes[0] for size in sizes], "--", color=figures.MUTED, label="in step")
-    axes.set(xscale="log", yscale="log", xlabel="size of the shop (1 = RetailRocket)", ylabel="processor seconds")
+    axes.set(xscale="log", yscale="log", xlabel="size of the shop (1 = RetailRocket)", ylabel="seconds")
     axes.set_xticks(sizes, [f"{size:g}" for size in sizes])
     axes.yaxis.set_major_formatter("{x:,g}")
     axes.minorticks_off()
@@ -123,7 +129,7 @@ def draw_scaling(scaling: pd.DataFrame) -> Finding:
     reading = read_slopes(scaling)
     return Finding(
         figure=figure,
-        caption="Processor seconds of each stage on generated shops, both axes logarithmic: a stage in step with "
+        caption="Seconds of each stage on generated shops, both axes logarithmic: a stage in step with "
         "the log runs parallel to the dashed line.",
         alt=f"Lines that rise with the size of the shop. {reading}",
         reading=reading,
@@ -140,23 +146,33 @@ def read_slopes(scaling: pd.DataFrame) -> str:
     sizes = sorted(scaling["scale"].unique())
     largest = scaling[scaling["scale"] == sizes[-1]]
     data = largest[largest["stage"].isin(DATA_STAGES)]
-    slopes = {
-        stage: find_slope(part["scale"], part["cpu_seconds"])
+    long = {
+        stage: part
         for stage, part in scaling.groupby("stage", sort=False)
         if part["seconds"].max() >= SHORTEST_SECONDS and part["scale"].max() == sizes[-1]
     }
+    slopes = {stage: find_slope(part["scale"], part["seconds"]) for stage, part in long.items()}
     steep = {stage: slope for stage, slope in slopes.items() if slope is not None and slope > STEEPEST}
     peak = largest.loc[largest["peak_megabytes"].idxmax()]
+    once = ", each measured once" if (largest["runs"] == 1).all() else ""
     sentence = (
-        f"At {say_size(sizes[-1])} the data stages take {duration(data['seconds'].sum())}, and no stage holds more "
-        f"than {number(peak.peak_megabytes)} MB ({STAGES[peak.stage]}). "
+        f"At {say_size(sizes[-1])} the data stages take {duration(data['seconds'].sum())}{once}, and no stage holds "
+        f"more than {number(peak.peak_megabytes)} MB ({STAGES[peak.stage]}). "
     )
     span = f"From {sizes[-2]:g} to {sizes[-1]:g} times"
     if not slopes:
         return sentence + f"{span} no stage takes a second, so nothing can be said of their growth."
     if steep:
         parts = [f"*{STAGES[stage]}* with a slope of {slope:.2f}" for stage, slope in steep.items()]
-        return sentence + f"{span} these grow faster than the log: {joined(parts)} (1 is in step)."
+        text = f"{span} these grow faster than the log: {joined(parts)} (1 is in step)."
+        waiting = [
+            f"*{STAGES[stage]}*"
+            for stage in steep
+            if (find_slope(long[stage]["scale"], long[stage]["cpu_seconds"]) or 0) <= STEEPEST
+        ]
+        if waiting:
+            text += f" The processor's work does not in {joined(waiting)}: there the larger log waits for the disk."
+        return sentence + text
     return sentence + f"{span} no stage grows faster than the log: the steepest slope is {max(slopes.values()):.2f}."
 
 
@@ -165,29 +181,94 @@ def show_scaling(scaling: pd.DataFrame) -> str:
     if scaling.empty:
         return ""
     frame = tabulate_scaling(scaling).rename(columns=capitalise)
-    formats = {name: ",.1f" if name.endswith("s") else ",.0f" for name in frame.columns[1:-1]} | {"Slope": ".2f"}
-    caption = "Seconds and peak memory by stage on generated shops; the slope is between the two largest"
-    return table(frame, caption, formats, highlight="all").data
+    formats = {name: ",.1f" if name.endswith("s") else ",.0f" for name in frame.columns[1:-2]}
+    formats |= dict.fromkeys(frame.columns[-2:], ".2f")
+    caption = "Seconds and peak memory by stage on generated shops; the slopes are between the two largest"
+    return table(frame, caption, formats, highlight=ALL_DATA).data
+
+
+def list_shops(results: Mapping[str, dict]) -> pd.DataFrame:
+    """Return the shops of every size measured: scale, events, properties (rows), gigabytes (of raw files)."""
+    lines = {(line["scale"], line["stage"]): line for line in list_lines(results, "scaling")}
+    rows = [
+        (
+            scale,
+            line["rows"]["raw_events"],
+            line["rows"]["raw_properties"],
+            lines[scale, "generator"]["megabytes"] / 1e3,
+        )
+        for (scale, stage), line in sorted(lines.items())
+        if stage == "ingest" and (scale, "generator") in lines
+    ]
+    return pd.DataFrame(rows, columns=["scale", "events", "properties", "gigabytes"])
+
+
+def say_shops(results: Mapping[str, dict]) -> str:
+    """Say what the sizes of the shops stand for; nothing where none was measured."""
+    shops = list_shops(results)
+    ends = shops[shops["scale"].isin([1, shops["scale"].max()])]
+    parts = [
+        f"{shop.scale:g}× has {number(shop.events / 1e6, 2)} million events, {number(shop.properties / 1e6, 1)} "
+        f"million rows of item properties and {number(shop.gigabytes, 2)} GB of raw files"
+        for shop in ends.itertuples()
+    ]
+    return f"{'; '.join(parts)}. " if parts else ""
+
+
+def write_hundred(results: Mapping[str, dict]) -> str:
+    """Say what a shop of a hundred times RetailRocket's size would be and take, if all grows in step from the largest
+    one measured.
+    """
+    shops = list_shops(results)
+    if shops.empty:
+        return "Smaller shops were not measured: `make bench` does it."
+    shop = shops.loc[shops["scale"].idxmax()]
+    factor = HUNDRED / shop.scale
+    stages = {line["stage"]: line for line in list_lines(results, "scaling") if line["scale"] == shop.scale}
+    data = sum(line["seconds"] for stage, line in stages.items() if stage in DATA_STAGES)
+    text = (
+        f"At a hundred times the shop has about {number(factor * shop.events / 1e6)} million events, "
+        f"{number(factor * shop.properties / 1e9, 1)} billion rows of item properties and "
+        f"{number(factor * shop.gigabytes)} GB of raw files. Were everything in step with {say_size(shop.scale)}, the "
+        f"largest measured, two cores would take {duration(factor * data)} for the data stages"
+    )
+    if network := stages.get("network"):
+        text += (
+            f" and {duration(factor * network['seconds'])} for an epoch of GRU4Rec, "
+            f"{number(factor * network['rows'] / 1e6)} million clicks"
+        )
+    return f"{text}."
 
 
 def read_bound(results: Mapping[str, dict]) -> str:
     """Say whether the data stages finished under a smaller limit of memory than usual, and what they really took."""
     frame = pd.DataFrame(
         [line for line in list_lines(results, "memory") if line["stage"] in STAGES],
-        columns=["scale", "memory_limit", "stage", "seconds", "peak_megabytes"],
+        columns=["scale", "memory_limit", "stage", "seconds", "peak_megabytes", "spilled_megabytes"],
     )
     if frame.empty:
         return "What a smaller limit of memory does was not measured: `make bench` does it."
     sentences = []
     for (scale, limit), run in frame.groupby(["scale", "memory_limit"]):
         peak = run.loc[run["peak_megabytes"].idxmax()]
-        sentences.append(
+        text = (
             f"With `memory_limit: {limit}` all data stages of a shop of {say_size(scale)} finish, in "
             f"{duration(run['seconds'].sum())}. The largest process held {number(peak.peak_megabytes)} MB "
-            f"({STAGES[peak.stage]}): the limit is the engine's, and Python with its libraries, and what a stage "
-            "itself keeps, come on top."
+            f"({STAGES[peak.stage]}). "
         )
+        sentences.append(text + read_spills(run))
     return " ".join(sentences)
+
+
+def read_spills(run: pd.DataFrame) -> str:
+    """Say what the stages of a run wrote to the disk since it did not fit into memory."""
+    spills = run[run["spilled_megabytes"] > 0]
+    if run["spilled_megabytes"].isna().any():
+        return "What they wrote to the disk for want of memory was not measured."
+    if spills.empty:
+        return "That was enough: nothing had to be put on the disk for a while."
+    parts = [f"{number(line.spilled_megabytes)} MB in *{STAGES[line.stage]}*" for line in spills.itertuples()]
+    return f"What did not fit lay on the disk for a while, at most {joined(parts)}."
 
 
 # ---------------------------------------------------------------- other programs
@@ -208,7 +289,7 @@ def tabulate_comparisons(results: Mapping[str, dict]) -> pd.DataFrame:
         rows.append(("all data stages", "plain pandas", *sums, rows[0][-1]))
     for line in list_lines(results, "forecasts"):
         rows.append((line["what"], line["other"], line["seconds"], line["other_seconds"], line["runs"]))
-    # Both networks have settings of their own, so what is compared is the time for as many clicks.
+    # Both networks have settings of their own (see `describe_networks`), so that as many clicks are compared.
     speeds = {line["model"]: line["events_per_second"] for line in list_lines(results, "recommenders")}
     own, official = speeds.get(NETWORK), speeds.get(OFFICIAL)
     if own and official:
@@ -239,9 +320,33 @@ def read_comparisons(results: Mapping[str, dict], frame: pd.DataFrame) -> str:
         own, other = (whole[engine]["peak_megabytes"] for engine in ("smartrocket", "pandas"))
         text += (
             f" The data stages hold {number(own)} MB at most, plain pandas {number(other)} MB; both make the same "
-            "tables, which is checked."
+            "tables, which is checked, but for two counts of different values that the engine only estimates."
         )
-    return text
+    books = [line for line in list_lines(results, "data") if line.get("engine") == "notebook"] if whole else []
+    if books:
+        seconds, peak = sum(line["seconds"] for line in books), max(line["peak_megabytes"] for line in books)
+        text += (
+            f" With their figures, notebooks 1 to {len(books)} take {duration(seconds)} on the same shop and hold "
+            f"{number(peak)} MB at most."
+        )
+    return text + describe_networks(results)
+
+
+def describe_networks(results: Mapping[str, dict]) -> str:
+    """Say what each of the two GRU4Rec codes was asked to do; nothing where they were not measured together."""
+    lines = {line["model"]: line for line in list_lines(results, "recommenders")}
+    about = results.get("recommenders", {}).get("about", {})
+    if not about or OFFICIAL not in lines:
+        return ""
+    own, other = (
+        f"{plural(about['networks'][name]['epochs'], 'epoch')} with {about['networks'][name]['units']} units and "
+        f"{about['networks'][name]['batch']} clicks a step in {duration(lines[name]['train_seconds'])}"
+        for name in (NETWORK, OFFICIAL)
+    )
+    return (
+        f" Each GRU4Rec learnt once, with its own settings for RetailRocket: ours {own}, the official code {other}. "
+        "The table compares the time for as many clicks."
+    )
 
 
 def show_comparisons(frame: pd.DataFrame) -> str:
@@ -249,7 +354,8 @@ def show_comparisons(frame: pd.DataFrame) -> str:
     if frame.empty:
         return ""
     formats = {"Seconds": ",.2f", "The other's seconds": ",.2f", "Times as long": ",.2f"}
-    return table(frame.rename(columns=capitalise), "Medians of runs beside other programs doing the same", formats).data
+    caption = "Beside other programs doing the same; medians where there are several runs"
+    return table(frame.rename(columns=capitalise), caption, formats).data
 
 
 def show_recommenders(results: Mapping[str, dict]) -> str:
@@ -269,7 +375,14 @@ def show_recommenders(results: Mapping[str, dict]) -> str:
     frame = frame.astype(dict.fromkeys(list(names.values())[1:], float))
     formats = {"Recall@20": ".4f", "MRR@20": ".4f", "Training, s": ",.1f"}
     formats |= dict.fromkeys(list(names.values())[4:], ",.0f")
-    caption = "Every recommender on the same sequences of RetailRocket, by the protocol of the official code"
+    about = results["recommenders"].get("about", {})
+    learnt = f" after the same {about['clicks']:,} clicks of {about['sessions']:,} sessions" if about else ""
+    spaced = (
+        ". The sessions have no times of their own and follow each other evenly"
+        if about.get("is_evenly_spaced")
+        else ""
+    )
+    caption = f"Every recommender{learnt}, by the protocol of the official code{spaced}"
     return table(frame, caption, formats).data
 
 
@@ -283,6 +396,8 @@ def tabulate_pages(results: Mapping[str, dict]) -> pd.DataFrame:
     for line in lines:
         if line["measure"] == "first_view":
             rows.append((f"First view of the dashboard's page {line['page']}", line["milliseconds"] / 1000, "s"))
+        if line["measure"] == "bytes":
+            rows.append((f"Data that the dashboard's page {line['page']} loads", line["bytes"] / 1e6, "MB"))
     filters = [line for line in lines if line["measure"] == "filter"]
     if filters:
         rows.append(("New cards after a filter, the slowest", max(line["cards"] for line in filters) / 1000, "s"))
@@ -291,7 +406,9 @@ def tabulate_pages(results: Mapping[str, dict]) -> pd.DataFrame:
         if line["measure"] == "recommend":
             rows.append((f"A list of 20 out of {line['items']:,} products", line["plain"] / 1000, "s"))
         if line["measure"] == "all_data":
-            rows.append(("Data of all pages of the dashboard", line["bytes"] / 1e6, "MB"))
+            rows.append(
+                ("Data of all pages of the dashboard, with what they load when asked", line["bytes"] / 1e6, "MB")
+            )
     return pd.DataFrame(rows, columns=["What", "Measured", "Unit"]).astype({"Measured": float})
 
 
@@ -321,8 +438,8 @@ def write_trials(results: Mapping[str, dict]) -> str:
         verdict = "none of them ended wrong" if not wrong else f"{wrong} of them ended wrong"
         sentences.append(
             f"**Bad input** (`make fuzz`): {line['tried']:,} mutations of raw files ({line['shops']:,}) and profiles "
-            f"({line['profiles']:,}) were tried, and {verdict}. Right is a report whose ledger counts what was "
-            "dropped, as an oracle of its own counts it, or one clear error."
+            f"({line['profiles']:,}) were tried, and {verdict}. Right is that notebooks 1 to 3 end with a ledger "
+            "that counts what was dropped, as an oracle of its own counts it, or with one clear error."
         )
     for line in list_lines(results, "faults"):
         verdict = "the same" if not line["wrong"] else f"not the same after: {joined(line['wrong'])}"

@@ -91,7 +91,11 @@ def write_benchmarks(results: dict[str, dict]) -> dict[str, str]:
     comparisons = benchmarks.read_comparisons(results, compared) + where("data", "forecasts", "recommenders")
     trials = benchmarks.write_trials(results) + "\n\n" + where("mutations", "faults", "mutants", "coverage").strip()
     return {
-        "benchmarks_growth": drawing + with_table(growth.reading + where("scaling"), benchmarks.show_scaling(scaling)),
+        "benchmarks_growth": drawing
+        + with_table(
+            benchmarks.say_shops(results) + growth.reading + where("scaling"), benchmarks.show_scaling(scaling)
+        ),
+        "benchmarks_hundred": benchmarks.write_hundred(results) + "\n",
         "benchmarks_memory": benchmarks.read_bound(results) + where("memory") + "\n",
         "benchmarks_compared": with_table(comparisons, tables),
         "benchmarks_pages": with_table(pages + where("site", "pages"), shown_pages),
