@@ -131,8 +131,7 @@ smartrocket.start(async function (log, place) {
   const modelsPanel = panel({
     title: "Models compared", name: "models", isWide: true, height: 360,
     how: [
-      "The dot is the score in the test weeks, the line its 95 % ", term("interval", "interval"),
-      "; the trained models are in orange. An arrow at the edge means: far beyond it. Test weeks were seen by no model. ",
+      "The dot is the score in the test weeks", interval, "; the trained models are in orange. An arrow at the edge means: far beyond it. Test weeks were seen by no model. ",
       link("../analysis/05_forecast_tuning.html", "Whether a lead is more than chance"), ".",
     ],
     columns: [
@@ -184,6 +183,7 @@ smartrocket.start(async function (log, place) {
             customdata: ranked.map((score) => score.value), hovertemplate: "%{y}: %{customdata:.3f}<extra></extra>",
           }],
           layout: {
+  const interval = make("span", {}, ", the line its 95 % ", term("interval", "interval"));
             hovermode: "closest", xaxis: { range: [range[0] - room, range[1] + room], tickformat: value.metrics[chosen.metric].is_share ? ",.0%" : "" },
             yaxis: {
               type: "category", autorange: "reversed", rangemode: "normal", showgrid: true,
@@ -205,10 +205,11 @@ smartrocket.start(async function (log, place) {
 
   const groupsPanel = panel({
     title: "Predicted against sold", name: "calibration", height: 310,
-    how: ["Forecasts of single products for a test week, in ten groups of like size. On the dashed line as much was sold as was forecast; both scales are logarithmic."],
+    how: ["Forecasts of single products for a test week, in ten groups of like size: of all products, by the chosen model, whatever the level. On the dashed line as much was sold as was forecast; both scales are logarithmic."],
     columns: [
       { name: "Group", value: (row) => row.group }, { name: "Mean forecast", value: (row) => row.forecast, show: (units) => format.number(units, 3) },
       { name: "Mean sold", value: (row) => row.actual, show: (units) => format.number(units, 3) },
+    interval.hidden = ranked.every((score) => score.low === null);
     ],
   });
 
@@ -247,12 +248,15 @@ smartrocket.start(async function (log, place) {
 
   const weeksPanel = panel({
     title: "Performance over time", name: "weeks", height: 310,
-    how: [term("poisson-deviance", "Poisson deviance"), " of single products, week by week of the test; lower is better."],
+    how: [
+      term("poisson-deviance", "Poisson deviance"), " of single products, week by week of the test; lower is better. ",
+      "Of all products that were known when a week began, whatever the level.",
+    ],
     columns: pairColumns("days", "Week"),
   });
   const classesPanel = panel({
     title: "By how much a product sells", name: "classes", height: 310,
-    how: ["The same, by the units that a product sold in the four weeks before; those that sell more are harder to hit exactly."],
+    how: ["The same, by the units that a product sold in the four weeks before, of all products, whatever the level; those that sell more are harder to hit exactly."],
     columns: pairColumns("class", "Class"),
   });
 
@@ -260,7 +264,7 @@ smartrocket.start(async function (log, place) {
     title: "By days ahead", name: "leads", height: 310,
     how: [
       "The advantage in ", term("poisson-deviance", "Poisson deviance"), " over the best simple rule of each day ahead, with its 95 % ",
-      term("interval", "interval"), ": above zero the model is better.",
+      term("interval", "interval"), ": above zero the model is better. Of all products, and of the final model, whatever is chosen above.",
     ],
     columns: [
       { name: "Days ahead", value: (row) => row.day },
