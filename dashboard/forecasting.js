@@ -11,8 +11,9 @@ smartrocket.start(async function (log, place) {
   }
   // What stands for products without a category.
   const NO_CATEGORY = "none";
-  // So many numbers are proposed where one is typed.
+  // So many numbers are proposed where one is typed, and so many subcategories linked.
   const OFFERED = 60;
+  const LINKED = 8;
   const isOurs = (model) => model.startsWith("LightGBM");
   const LEVELS = [["item", "Products"], ["category", "Categories"], ["total", "Whole shop"]];
   const LEADS = value.total_day ? [...new Set(value.total_day)].filter((day) => day > 0).sort((one, other) => one - other) : [];
@@ -25,10 +26,12 @@ smartrocket.start(async function (log, place) {
     poisson_deviance: "poisson-deviance", rmsse: "rmsse", average_precision: "average-precision", bias: "bias", wmape: "wmape",
   };
 
+  // The number in what was typed, which may be a name as the pages write it ("Product 920"). Other texts stay, to be told
+  // that there is no such thing: only where nothing was asked for at all is there something to show first.
   function readId(text) {
-    const trimmed = (text || "").trim();
-    if (trimmed === NO_CATEGORY) return trimmed;
-    return /^-?\d+$/.test(trimmed) ? smartrocket.readId(trimmed) : null;
+    if (text === undefined) return null;
+    const [, digits] = /^(?:product|category|#)?\s*(-?\d+)$/i.exec(text.trim()) || [];
+    return digits === undefined ? text.trim() : smartrocket.readId(digits);
   }
 
   function read(state) {
@@ -68,51 +71,104 @@ smartrocket.start(async function (log, place) {
     ...HORIZONS.map(([horizon, text]) => make("option", { value: horizon }, text)),
   );
   const levels = choice("Level", LEVELS, chosen.level, (level) => set({ level, id: null }));
-  const which = make("div", { class: "field" });
   const status = make("p", { class: "status", role: "status" });
   const field = (text, control) => make("div", { class: "field" }, make("label", { for: control.id }, text), control);
+  const idOf = (level, number) => (level === "item" ? log.items[number] : number ? log.tree.ids[number - 1] : NO_CATEGORY);
+  const hint = make("span", { id: newId("hint"), class: "hint" });
+  const number = make("input", {
+    id: newId("number"), type: "text", inputmode: "numeric", "aria-describedby": hint.id,
+    list: newId("numbers"), onchange: chooseNumber,
+  });
+  // Those that sold most in the test come first.
+  const offered = make("datalist", { id: number.getAttribute("list") }, ...forecasts.list("item").slice(0, OFFERED).map(
+    (item) => make("option", { value: idOf("item", item) }),
+  ));
+  const offer = (category) => make("option", { value: idOf("category", category) }, log.tree.label(category));
+  const categories = make(
+    "select", { id: newId("category"), "aria-describedby": hint.id, onchange: () => set({ id: readId(categories.value) }) },
+    ...forecasts.list("category").map(offer),
+  );
+  const controls = { item: field("Product (number)", number), category: field("Category", categories) };
+  const more = make("span");
+  const which = make("div", { class: "field" }, controls.item, controls.category, offered, hint, more);
+  const below = make("p", { class: "status" });
   const filters = make(
     "section", { class: "filters", "aria-label": "Filters" },
     make("div", { class: "fields" }, levels, which, field("Model", models), field("Horizon", horizons), METRICS.length ? field("Measure", metrics) : null),
-    status,
+    status, below,
   );
 
-  const hint = newId("hint");
-  const number = make("input", {
-    id: newId("number"), type: "text", inputmode: "numeric", "aria-describedby": hint,
-    list: newId("numbers"), onchange: () => set({ id: readId(number.value) }),
-  });
+  function chooseNumber() {
+    // An emptied field asks for nothing: the product that is shown stays.
+    if (number.value.trim()) set({ id: readId(number.value) });
+    else number.value = chosen.id;
+  }
 
   // The number of the chosen product or category in the log; null where there is none.
   function numberOf() {
-    if (chosen.level === "total" || chosen.id === null) return null;
+    if (chosen.level === "total" || chosen.id === null || chosen.id === "") return null;
     if (chosen.level === "item") return log.itemNumber(chosen.id);
     return chosen.id === NO_CATEGORY ? 0 : log.tree.number(chosen.id) || null;
   }
 
-  const idOf = (level, number) => (level === "item" ? log.items[number] : number ? log.tree.ids[number - 1] : NO_CATEGORY);
+  // The product, or the category with a name, that sold most in the test.
+  function findFirst(level) {
+    const known = forecasts.list(level);
+    return (level === "category" && known.find((category) => category > 0)) || known[0];
+  }
 
+  // Why there is nothing to show; null where there is.
+  function findMissing() {
+    if (chosen.level === "total" || numberOf() !== null) return null;
+    const noun = chosen.level === "item" ? "product" : "category";
+    return chosen.id === null || chosen.id === "" ? `No ${noun} is chosen.` : `There is no ${noun} ${chosen.id} in this log.`;
+  }
+
+  // The controls stay where they are: whoever uses them keeps the focus.
   function drawWhich() {
-    if (chosen.level === "total") {
-      which.replaceChildren();
-      return;
-    }
-    const noun = chosen.level === "item" ? "Product" : "Category";
-    // Those that sold most in the test come first.
-    const [first] = forecasts.list(chosen.level);
-    if (chosen.id === null && first !== undefined) chosen.id = idOf(chosen.level, first);
-    number.value = chosen.id ?? "";
-    const offered = forecasts.list(chosen.level).slice(0, OFFERED).map((place) => make("option", { value: idOf(chosen.level, place) }));
-    const isKnown = numberOf() !== null && forecasts.isKnown(chosen.level, numberOf());
-    number.setAttribute("aria-invalid", String(!isKnown));
-    which.replaceChildren(
-      make("label", { for: number.id }, `${noun} (number)`), number,
-      make("datalist", { id: number.getAttribute("list") }, ...offered),
-      make("span", { id: hint, class: "hint" }, isKnown ? "" : `There is no forecast of ${noun.toLowerCase()} ${number.value}.`),
+    const { level } = chosen;
+    which.hidden = level === "total";
+    below.hidden = level !== "category";
+    if (level === "total") return;
+    const first = findFirst(level);
+    if (chosen.id === null && first !== undefined) chosen.id = idOf(level, first);
+    const place = numberOf();
+    const isKnown = place !== null && forecasts.isKnown(level, place);
+    const noun = level === "item" ? "product" : "category";
+    for (const [name, control] of Object.entries(controls)) control.hidden = name !== level;
+    const control = level === "item" ? number : categories;
+    // A category that has no forecast is no choice of the list until it is asked for.
+    if (level === "category" && place !== null && !isKnown && !categories.querySelector(`[value="${chosen.id}"]`)) categories.append(offer(place));
+    control.value = chosen.id ?? "";
+    control.setAttribute("aria-invalid", String(!isKnown));
+    hint.textContent = isKnown ? "" : place === null ? "Not in this log." : `There is no forecast of ${noun} ${chosen.id}.`;
+    more.replaceChildren(...(place === null || chosen.id === NO_CATEGORY ? [] : [
+      link(`products.html#${level}=${chosen.id}`, `All about ${noun} ${chosen.id}`),
+    ]));
+    if (level === "category") drawBelow(place);
+  }
+
+  const listBelow = (category) => forecasts.list("category").filter((other) => other !== category && log.tree.below(category)[other]);
+
+  // A category's subcategories are forecast each on its own: whoever misses their sales here finds them there.
+  function drawBelow(category) {
+    const others = category ? listBelow(category) : [];
+    below.hidden = !others.length;
+    below.replaceChildren(
+      "Subcategories are forecast on their own: ",
+      ...others.slice(0, LINKED).flatMap((other, at) => [
+        at ? ", " : "", link(address.linkTo({ level: "category", id: idOf("category", other) }), log.tree.label(other)),
+      ]),
+      others.length > LINKED ? ` and ${format.number(others.length - LINKED)} more.` : ".",
     );
-    if (isKnown && numberOf() !== null && chosen.id !== NO_CATEGORY) {
-      which.append(link(`products.html#${chosen.level}=${chosen.id}`, `All about ${noun.toLowerCase()} ${chosen.id}`));
-    }
+  }
+
+  function nameChosen() {
+    if (chosen.level === "total") return "the whole shop";
+    if (chosen.level === "item") return `product ${chosen.id}`;
+    if (!numberOf()) return "products without a category";
+    const parts = smartrocket.sum(log.tree.below(numberOf())) - 1;
+    return `category ${chosen.id}${parts ? ` itself, without the ${format.plural(parts, "category", "categories")} below it` : ""}`;
   }
 
   // ---------------------------------------------------------------- panels
@@ -128,6 +184,7 @@ smartrocket.start(async function (log, place) {
     });
   const write = (metric, number) => (value.metrics[metric].is_share ? format.percent(number) : format.number(number, 3));
 
+  const interval = make("span", {}, ", the line its 95 % ", term("interval", "interval"));
   const modelsPanel = panel({
     title: "Models compared", name: "models", isWide: true, height: 360,
     how: [
@@ -152,6 +209,7 @@ smartrocket.start(async function (log, place) {
       ...Object.fromEntries(METRICS.map((metric) => [metric, (scored(chosen.level, metric).find((other) => other.model === score.model) || {}).value])),
     }));
     const baseline = ranked.find((score) => !isOurs(score.model));
+    interval.hidden = ranked.every((score) => score.low === null);
     modelsPanel.show({
       empty: rows.length ? null : METRICS.length ? "This measure is not taken at this level." : "The test is too small for a comparison: it holds too few sales.",
       summary: rows.length
@@ -183,7 +241,6 @@ smartrocket.start(async function (log, place) {
             customdata: ranked.map((score) => score.value), hovertemplate: "%{y}: %{customdata:.3f}<extra></extra>",
           }],
           layout: {
-  const interval = make("span", {}, ", the line its 95 % ", term("interval", "interval"));
             hovermode: "closest", xaxis: { range: [range[0] - room, range[1] + room], tickformat: value.metrics[chosen.metric].is_share ? ",.0%" : "" },
             yaxis: {
               type: "category", autorange: "reversed", rangemode: "normal", showgrid: true,
@@ -209,7 +266,6 @@ smartrocket.start(async function (log, place) {
     columns: [
       { name: "Group", value: (row) => row.group }, { name: "Mean forecast", value: (row) => row.forecast, show: (units) => format.number(units, 3) },
       { name: "Mean sold", value: (row) => row.actual, show: (units) => format.number(units, 3) },
-    interval.hidden = ranked.every((score) => score.low === null);
     ],
   });
 
@@ -355,12 +411,13 @@ smartrocket.start(async function (log, place) {
     showPair(classesPanel, value.classes, "class", "class");
     showLeads();
     const shown = chosen;
-    await forecasts.showCourse(course, chosen.level, numberOf() ?? -1, chosen.model, horizons.value);
+    const missing = findMissing();
+    const told = missing ? { empty: missing } : await forecasts.tellCourse(chosen.level, numberOf(), chosen.model, horizons.value);
     // Something else may have been chosen while the forecasts were loaded.
     if (chosen !== shown) return;
-    const what = chosen.level === "total" ? "the whole shop" : `${chosen.level === "item" ? "product" : "category"} ${chosen.id ?? ""}`;
+    course.show(told);
     const [, horizon] = HORIZONS.find(([name]) => name === horizons.value);
-    status.textContent = `${chosen.model}, ${what}, ${horizon.toLowerCase()}.`;
+    status.textContent = missing ?? `${chosen.model}, ${nameChosen()}, ${horizon.toLowerCase()}.`;
     place.dataset.milliseconds = (performance.now() - begun).toFixed(1);
   }
 

@@ -39,6 +39,7 @@
 
   smartrocket.openForecasts = async function (log) {
     const value = await smartrocket.load("forecasts");
+    let asked = 0;
 
     // The columns of a level, and where in them one item or category has its rows. Those of items are many, and are
     // loaded when one is asked for.
@@ -122,14 +123,16 @@
       return panel({
         title: "Sold, tested and expected", name: "forecast", isWide: true, height: 340,
         how: [
-          "Blue bars are units sold, dots what the model said before it knew. The shaded bars are the ",
+          "The blue line is what was sold, diamonds are what the model said before it knew. The orange bars are the ",
           term("prediction-interval", "bands"), " in which the units should lie with the chance that the legend says: ",
-          "in the test weeks a bar can be checked against them, of the last ones nothing is known yet.",
+          "in the test weeks the line can be checked against them, of the last ones nothing is known yet. Where a forecast ",
+          "does not cover all that was sold, rings are what it covers.",
         ],
         columns: [
           { name: "Days", isText: true, value: (row) => row.days },
           { name: "Sold", value: (row) => row.units ?? NaN, show: (units) => format.number(units) },
           { name: "Forecast", value: (row) => row.forecast ?? NaN, show: (units) => format.number(units, 2) },
+          { name: "Sold, covered", value: (row) => row.tested ?? NaN, show: (units) => format.number(units) },
           ...[50, 80, 95].flatMap((band) => ["Low", "High"].map((end, place) => ({
             name: `${end} ${band} %`, value: (row) => row[band] ? row[band][place] : NaN,
           }))),
@@ -138,30 +141,32 @@
       });
     }
 
-    async function showCourse(shown, level, number, model, horizon = "all") {
+    // What a panel has to tell of a course. Units sold are always those of the log, whichever model is looked at; what
+    // its test covers of them stands beside them.
+    async function tellCourse(level, number, model, horizon = "all") {
       const { coming, tests } = await read(level, number, model, horizon);
       const length = horizon === "all" || model !== value.final ? value.horizon : 1;
+      const daily = countDaily(level, number);
       const forecastAt = new Map([...tests, ...coming].map((row) => [row.first, row]));
-      const past = soldBefore(countDaily(level, number), log.wholeDays[1] + 1, length).map((row) => {
-        const test = forecastAt.get(row.first);
-        return { ...row, units: test ? test.actual : row.units };
-      });
+      const past = soldBefore(daily, log.wholeDays[1] + 1, length);
       const lines = [...past, ...coming.map((row) => ({ ...row, units: null }))].map((row) => {
         const forecast = forecastAt.get(row.first);
         return {
           first: row.first, days: name(row), units: row.units, forecast: forecast ? forecast.forecast : null,
+          tested: forecast ? forecast.actual : null,
           ...Object.fromEntries((forecast ? forecast.bands : []).map(([band, low, high]) => [band, [low, high]])),
         };
       });
-      shown.show({
+      const sold = smartrocket.sum(tests.map((row) => smartrocket.sum(daily.slice(row.first, row.last + 1))));
+      return {
         empty: lines.length ? null : "There is neither a history nor a forecast of this.",
-        summary: describe(coming, tests, lines, model),
+        summary: [...describeComing(coming, model), ...describeTests(tests, lines, sold, level)].join(" "),
         rows: lines,
-        draw: () => drawCourse(lines, model, length),
-      });
+        draw: () => drawCourse(lines, length),
+      };
     }
 
-    function describe(coming, tests, lines, model) {
+    function describeComing(coming, model) {
       const words = [];
       if (coming.length) {
         const total = smartrocket.sum(coming.map((row) => row.forecast));
@@ -172,33 +177,51 @@
       } else {
         words.push(value.final && model !== value.final ? `Only ${value.final} forecasts the coming days.` : "There is no forecast of the coming days for this.");
       }
-      if (tests.length) {
-        const [forecast, actual] = ["forecast", "actual"].map((part) => smartrocket.sum(tests.map((row) => row[part])));
-        words.push(`In ${format.plural(tests.length, tests[0].day ? "test day" : "test week")}: ${format.number(forecast, forecast < 10 ? 1 : 0)} forecast, ${format.number(actual)} sold.`);
-        const checked = lines.filter((line) => line[80] && line.units !== null);
-        const inside = checked.filter((line) => line.units >= line[80][0] && line.units <= line[80][1]);
-        if (checked.length) words.push(`Of the ${format.number(checked.length)} shown here, ${format.number(inside.length)} lie in the 80 % band.`);
-      }
-      return words.join(" ");
+      return words;
     }
 
-    function drawCourse(lines, model, length) {
-      const { view, addtocart, muted } = colours();
+    // `sold` are all units that the log has in the tested days: a test may cover fewer products than sold then.
+    function describeTests(tests, lines, sold, level) {
+      if (!tests.length) return [];
+      const [forecast, actual] = ["forecast", "actual"].map((part) => smartrocket.sum(tests.map((row) => row[part])));
+      const when = `In ${format.plural(tests.length, tests[0].day ? "test day" : "test week")}`;
+      const counted = `${format.number(forecast, forecast < 10 ? 1 : 0)} forecast, ${format.number(actual)} sold`;
+      const covered = level === "category" ? "in the category" : "known";
+      const words = [actual === sold
+        ? `${when}: ${counted}.`
+        : `${when}: ${counted} of the products that the forecast covers, those ${covered} when it was made; the line shows all ${format.number(sold)} that were sold.`];
+      const checked = lines.filter((line) => line[80] && line.tested !== null);
+      const inside = checked.filter((line) => line.tested >= line[80][0] && line.tested <= line[80][1]);
+      if (checked.length) words.push(`Of the ${format.number(checked.length)} shown here, ${format.number(inside.length)} lie in the 80 % band.`);
+      return words;
+    }
+
+    function drawCourse(lines, length) {
+      const { view, addtocart, ink, paper } = colours();
       const label = (line) => format.dayMonth(log.date(line.first));
       const days = lines.map(label);
       const traces = [...value.bands].reverse().map((band, place) => {
         const within = lines.filter((line) => line[band]);
         return {
-          type: "bar", name: `${band} % band`, x: within.map(label), base: within.map((line) => line[band][0]),
+          type: "bar", name: `${band} %`, x: within.map(label), base: within.map((line) => line[band][0]),
           // A band of a single count would have no height to see.
           y: within.map((line) => Math.max(line[band][1] - line[band][0], 0.02)),
           marker: { color: `${addtocart}${["3d", "5c", "8c"][place]}` }, width: [0.82, 0.58, 0.34][place], hoverinfo: "skip",
         };
       }).filter((trace) => trace.x.length);
-      traces.unshift({ type: "bar", name: "Sold", x: days, y: lines.map((line) => line.units), marker: { color: view, opacity: 0.6 } });
+      // A line and two shapes can be told from bars, and from each other, without their colours.
       traces.push({
-        type: "scatter", mode: "markers", name: `Forecast by ${model}`, x: days, y: lines.map((line) => line.forecast),
-        marker: { color: addtocart, size: length > 1 ? 10 : 6, line: { color: muted, width: 1 } }, hovertemplate: "%{y:,.2f}",
+        type: "scatter", mode: "lines+markers", name: "Sold", x: days, y: lines.map((line) => line.units),
+        line: { color: view, width: 2 }, marker: { color: view, size: length > 1 ? 8 : 5 }, hovertemplate: "%{y:,}",
+      });
+      const partly = lines.filter((line) => line.tested !== null && line.tested !== line.units);
+      if (partly.length) traces.push({
+        type: "scatter", mode: "markers", name: "Sold, covered", x: partly.map(label), y: partly.map((line) => line.tested),
+        marker: { symbol: "circle-open", color: view, size: length > 1 ? 10 : 6, line: { width: 2 } }, hovertemplate: "%{y:,}",
+      });
+      traces.push({
+        type: "scatter", mode: "markers", name: "Forecast", x: days, y: lines.map((line) => line.forecast),
+        marker: { symbol: "diamond", color: paper, size: length > 1 ? 9 : 5, line: { color: ink, width: length > 1 ? 1.5 : 1 } }, hovertemplate: "%{y:,.2f}",
       });
       return {
         traces,
@@ -217,9 +240,16 @@
       isKnown,
       list: (level) => Array.from(value[level] || []),
       coursePanel,
-      showCourse,
+      tellCourse,
       itemPanel: () => (value && value.item.length ? coursePanel() : null),
-      show: (shown, number) => (shown ? showCourse(shown, "item", number, value.final ?? value.models[value.models.length - 1]) : null),
+      async show(shown, number) {
+        if (!shown) return;
+        asked += 1;
+        const own = asked;
+        const told = await tellCourse("item", number, value.final ?? value.models[value.models.length - 1]);
+        // Another product may have been asked for while the forecasts were loaded.
+        if (own === asked) shown.show(told);
+      },
       async cards(number) {
         const { coming } = value && value.final ? await read("item", number, value.final, "all") : { coming: [] };
         if (!coming.length) return [];

@@ -31,6 +31,7 @@ from smartrocket.sessions import list_session_events
 from smartrocket.workspace import Workspace
 
 DAYS, ITEMS = 70, 40
+NEWCOMER = 7
 # The visitors of the made-up shop take their time: what they do within a day is one session.
 DAY_LONG = 24 * 60
 TREE = pd.DataFrame(
@@ -105,7 +106,8 @@ def make_tests(shop: Shop) -> tuple[pd.DataFrame, pd.DataFrame, Demand]:
     counts = sold.groupby(["itemid", sold["timestamp"].dt.normalize()]).size().unstack(fill_value=0)
     units = counts.reindex(index=items, columns=dates, fill_value=0).to_numpy(dtype=float)
     rows = [
-        (item, dates[day], True, units[place, day + 1 : day + 8].sum())
+        # One item is new in the last week of the test: its units are in no earlier week's comparison of models.
+        (item, dates[day], place != NEWCOMER or day == DAYS - 8, units[place, day + 1 : day + 8].sum())
         for place, item in enumerate(items)
         for day in (DAYS - 15, DAYS - 8)
     ]
@@ -141,6 +143,10 @@ def look_ahead(tests: pd.DataFrame, demand: Demand) -> tuple[pd.DataFrame, pd.Da
         frame[name] = FIRST_DAY + pd.to_timedelta(frame[name], unit="D")
     is_test = frame["origin"] < DAYS - 1
     tested = frame[is_test].assign(actual=2.0)
+    # The whole shop's units are those of the log, on every day.
+    ends = [demand.dates.get_indexer(tested[name]) for name in ("first_date", "last_date")]
+    sold = np.append(0, np.nancumsum(demand.units.sum(axis=0)))
+    tested["actual"] = tested["actual"].where(tested["level"] != "total", sold[ends[1] + 1] - sold[ends[0]])
     # What a table of tests says of an item's week is the same as stands there for all models.
     weeks = (tested["level"] == "item") & (tested["day"] == 0)
     origins = FIRST_DAY + pd.to_timedelta(tested["origin"], unit="D")
