@@ -159,12 +159,14 @@
       });
       const sold = smartrocket.sum(tests.map((row) => smartrocket.sum(daily.slice(row.first, row.last + 1))));
       return {
-        empty: lines.length ? null : "There is neither a history nor a forecast of this.",
+        empty: isNothing(lines) ? `Nothing was sold lately ${level === "category" ? "in this very category" : "of this"}, and there is no forecast.` : null,
         summary: [...describeComing(coming, model), ...describeTests(tests, lines, sold, level)].join(" "),
         rows: lines,
         draw: () => drawCourse(lines, length),
       };
     }
+
+    const isNothing = (lines) => lines.every((line) => !line.units && line.forecast === null);
 
     function describeComing(coming, model) {
       const words = [];

@@ -525,6 +525,12 @@ def test_units_sold_are_those_of_the_log_whatever_the_model(page, site, shop):
 
 
 def test_a_category_is_told_apart_from_those_below_it(page, site):
+def test_a_category_without_sales_of_its_own_is_no_empty_chart(page, site):
+    visit(page, site, "forecasting", "#level=category&id=3")
+    summary = page.locator("[data-panel=forecast].is-empty .summary").inner_text()
+    assert summary == "Nothing was sold lately in this very category, and there is no forecast."
+
+
     visit(page, site, "forecasting", "#level=category&id=1")
     assert "category 1 itself, without the 3 categories below it" in page.locator(".status").first.inner_text()
     assert "There is no forecast of category 1" in page.locator(".filters .hint").inner_text()
