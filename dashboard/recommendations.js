@@ -8,6 +8,10 @@ smartrocket.start(async function (shop, place) {
   ]);
   const LIST = 20;
   const MOST_CLICKS = 50;
+  // What the address says of a session without clicks: saying nothing stands for the page as it opens.
+  const EMPTY = "none";
+  // The page opens with one of the first so many real sessions.
+  const TRIED = 50;
   const canExplore = Boolean(network && network.size && explorer && stan);
   const nameItem = (id) => `Product ${id}`;
   const linkItem = (id) => link(`products.html#item=${id}`, nameItem(id));
@@ -20,29 +24,63 @@ smartrocket.start(async function (shop, place) {
   // ---------------------------------------------------------------- the session
 
   // The state: the clicks of the session (ids of products), and where it is a real one, which, and how far it was
-  // followed.
+  // followed. `remarks` say what of the address the log does not have, or why this session is shown.
   function read(state) {
-    const number = Math.trunc(Number(state.example));
-    const isExample = state.example !== undefined && explorer.sessions[number - 1] !== undefined;
-    const typed = (state.session || "").split(",").filter(Boolean).map(smartrocket.readId).filter((id) => shop.itemNumber(id) !== null);
+    const number = /^\d+$/.test(state.example) ? Number(state.example) : NaN;
+    const isExample = explorer.sessions[number - 1] !== undefined;
+    const typed = (state.session || "").split(",").map((text) => text.trim()).filter((text) => text && text !== EMPTY);
+    const isHere = (text) => /^-?\d+$/.test(text) && shop.itemNumber(text) !== null;
+    const unknown = isExample ? [] : typed.filter((text) => !isHere(text));
     const diversity = Number(state.diversity);
     return {
       example: isExample ? number : null,
       seen: isExample ? Math.max(1, Math.min(explorer.sessions[number - 1].length - 1, Math.trunc(Number(state.seen)) || 1)) : null,
-      clicks: isExample ? [] : typed.slice(-MOST_CLICKS),
-      diversity: diversity >= 0 && diversity <= 0.7 ? diversity : 0,
+      clicks: isExample ? [] : typed.filter(isHere).map(smartrocket.readId).slice(-MOST_CLICKS),
+      // As fine as the slider is.
+      diversity: diversity >= 0 && diversity <= 0.7 ? Math.round(10 * diversity) / 10 : 0,
+      remarks: [
+        state.example === undefined || isExample ? null : `There is no real session ${state.example}.`,
+        unknown.length ? `This log does not have ${format.joined(unknown.map(nameItem))}.` : null,
+      ].filter(Boolean),
     };
+  }
+
+  // A real session with a few clicks in which the network lists the next one; where none is found, the first one.
+  function findFirst() {
+    const longest = Math.max(0, ...explorer.sessions.map((clicks) => clicks.length));
+    const tried = [...explorer.sessions.keys()].filter((at) => explorer.sessions[at].length >= Math.min(longest, 4)).slice(0, TRIED);
+    for (const at of tried) {
+      const clicks = explorer.sessions[at];
+      for (let seen = 2; seen < clicks.length; seen += 1) {
+        const list = network.recommend(clicks.slice(0, seen), LIST);
+        if (list.some((row) => row.number === clicks[seen])) return { example: at + 1, seen, remarks: ["The page opens with a session in which the network lists the next click."] };
+      }
+    }
+    return tried.length ? { example: tried[0] + 1, seen: Math.min(2, longest - 1) } : {};
   }
 
   let chosen = null;
 
-  function set(changes) {
-    chosen = { ...chosen, ...changes };
+  function open(state) {
+    chosen = read(state);
+    if (state.example === undefined && state.session === undefined) {
+      chosen = { ...chosen, ...findFirst() };
+      write();
+    }
+    showExplorer();
+  }
+
+  function write() {
     address.change({
       example: chosen.example, seen: chosen.example ? chosen.seen : null,
-      session: chosen.example ? null : chosen.clicks.join(","),
+      session: chosen.example ? null : chosen.clicks.join(",") || EMPTY,
       diversity: chosen.diversity || null,
     });
+  }
+
+  function set(changes) {
+    chosen = { ...chosen, remarks: [], ...changes };
+    write();
     showExplorer();
   }
 
@@ -51,23 +89,56 @@ smartrocket.start(async function (shop, place) {
   // What the visitor clicked after that.
   const nextClick = () => (chosen.example ? exampleClicks()[chosen.seen] : null);
 
-  const search = make("input", { type: "search", id: "click-search", autocomplete: "off", placeholder: `e.g. ${shop.items[0]}`, oninput: find });
-  const hits = make("ul", { class: "hits" });
+  const search = make("input", {
+    type: "search", id: "click-search", autocomplete: "off", placeholder: `e.g. ${shop.items[0]}`, oninput: find, onfocus: find,
+    onkeydown: (event) => { if (event.key === "Enter" && hits.querySelector("button")) hits.querySelector("button").click(); },
+  });
+  // A press of the mouse leaves the focus in the field: the list must not close before the click arrives.
+  const hits = make("ul", { class: "hits", onmousedown: (event) => event.preventDefault() });
+  const finder = make(
+    "div", { class: "field finder", onfocusout: (event) => { if (!finder.contains(event.relatedTarget)) hits.replaceChildren(); } },
+    make("label", { for: "click-search" }, "Add a product by its number, or its category's"), search, hits,
+  );
 
   function find() {
     const text = search.value.trim();
     const matches = text ? smartrocket.findItems(shop, text).slice(0, 8) : [];
     hits.replaceChildren(...matches.map((item) => make("li", {}, make(
-      "button", { type: "button", onclick: () => click(shop.items[item]) },
+      "button", { type: "button", onclick: () => takeHit(shop.items[item]) },
       `${nameItem(shop.items[item])} · ${shop.tree.label(shop.itemCategory[item])}${network.numberOf(shop.items[item]) === null ? " · new to the network" : ""}`,
     ))));
     if (text && !matches.length) hits.replaceChildren(make("li", {}, "No product or category has this number."));
   }
 
   function click(id) {
+    set({ clicks: [...session(), id].slice(-MOST_CLICKS), example: null, seen: null });
+  }
+
+  // What was pressed is drawn anew, or gone: the focus goes to what stands there now, or to the search.
+
+  function takeHit(id) {
     search.value = "";
     hits.replaceChildren();
-    set({ clicks: [...session(), id].slice(-MOST_CLICKS), example: null, seen: null });
+    click(id);
+    search.focus();
+  }
+
+  function takeSuggestion(event, id) {
+    const list = event.currentTarget.closest("tbody");
+    const at = [...list.rows].indexOf(event.currentTarget.closest("tr"));
+    click(id);
+    ((list.rows[at] && list.rows[at].querySelector("button")) || search).focus();
+  }
+
+  function remove(at) {
+    set({ clicks: session().filter((_, other) => other !== at), example: null, seen: null });
+    const left = clicks.querySelectorAll("button");
+    (left[Math.min(at, left.length - 1)] || search).focus();
+  }
+
+  function follow(step, other) {
+    set({ seen: chosen.seen + step });
+    if (document.activeElement.disabled) other.focus();
   }
 
   function takeExample(step) {
@@ -79,8 +150,8 @@ smartrocket.start(async function (shop, place) {
   const button = (text, onclick, more = {}) => make("button", { type: "button", onclick, ...more }, text);
   const clicks = make("ol", { class: "clicks", "aria-label": "Clicks of the session, the oldest first" });
   const said = make("p", { class: "status", role: "status" });
-  const back = button("One click back", () => set({ seen: chosen.seen - 1 }));
-  const forward = button("Follow one click", () => set({ seen: chosen.seen + 1 }));
+  const back = button("One click back", () => follow(-1, forward));
+  const forward = button("Follow one click", () => follow(1, back));
   const slider = make("input", {
     type: "range", id: "diversity", min: 0, max: 0.7, step: 0.1, oninput: () => set({ diversity: Number(slider.value) }),
   });
@@ -88,7 +159,7 @@ smartrocket.start(async function (shop, place) {
   const builder = make(
     "section", { class: "filters builder", "aria-label": "The session" },
     make("div", { class: "fields" },
-      make("div", { class: "field finder" }, make("label", { for: "click-search" }, "Add a product by its number, or its category's"), search, hits),
+      finder,
       make("div", { class: "field" }, make("label", { for: "diversity" }, "Diversity ", sliderText), slider),
     ),
     make("div", { class: "fields" },
@@ -107,7 +178,7 @@ smartrocket.start(async function (shop, place) {
   function showProduct(row) {
     const cell = make("span", {}, linkItem(row.id));
     if (row.isNext) cell.append(make("strong", { class: "hit" }, "clicked next"));
-    else cell.append(button("+", () => click(row.id), { class: "quiet add", "aria-label": `Add ${nameItem(row.id)} to the session`, title: "Add to the session" }));
+    else cell.append(button("+", (event) => takeSuggestion(event, row.id), { class: "quiet add", "aria-label": `Add ${nameItem(row.id)} to the session`, title: "Add to the session" }));
     return cell;
   }
 
@@ -178,9 +249,7 @@ smartrocket.start(async function (shop, place) {
   function showExplorer() {
     const seen = session();
     clicks.replaceChildren(...seen.map((id, at) => make("li", {}, button(
-      `${nameItem(id)} ×`,
-      () => set({ clicks: seen.filter((_, other) => other !== at), example: null, seen: null }),
-      { "aria-label": `${nameItem(id)}: remove click ${at + 1}` },
+      `${nameItem(id)} ×`, () => remove(at), { "aria-label": `${nameItem(id)}: remove click ${at + 1}` },
     ))));
     back.disabled = !chosen.example || chosen.seen < 2;
     forward.disabled = !chosen.example || chosen.seen > explorer.sessions[chosen.example - 1].length - 2;
@@ -196,7 +265,7 @@ smartrocket.start(async function (shop, place) {
     networkPanel.show(rank(list), known.length || !seen.length ? "" : "The network knows none of these products: they are too new, or too rare. What is most clicked in the category of the last one stands in.");
     stanPanel.show(rank(votes.map((row) => ({ ...row, largest: votes[0].votes }))));
     popularPanel.show(rank(popular.map((number) => ({ number }))));
-    said.textContent = describe(seen, list, votes, popular);
+    said.textContent = [...chosen.remarks, describe(seen, list, votes, popular)].join(" ");
   }
 
   function describe(seen, list, votes, popular) {
@@ -353,16 +422,8 @@ smartrocket.start(async function (shop, place) {
     ...(journeys ? [make("h2", {}, "Journeys"), make("div", { class: "panels" }, lengthsPanel.element, hitsPanel.element, eventsPanel.element, ...(shop.hasCategories ? [categoriesPanel.element] : []))] : []),
   );
   if (canExplore) {
-    chosen = read(address.read());
-    // Something to look at first: a real session, with a few clicks to follow where there is one.
-    const longest = Math.max(0, ...explorer.sessions.map((clicks) => clicks.length));
-    const first = explorer.sessions.findIndex((clicks) => clicks.length >= Math.min(longest, 4));
-    if (!session().length && first >= 0 && !location.hash) chosen = read({ example: first + 1, seen: Math.min(2, longest - 1) });
-    address.onTravel((state) => {
-      chosen = read(state);
-      showExplorer();
-    });
-    showExplorer();
+    address.onTravel(open);
+    open(address.read());
   }
   if (journeys) showJourneys();
 }, smartrocket.openShop);

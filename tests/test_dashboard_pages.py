@@ -1,6 +1,7 @@
 """The dashboard as its reader uses it: in headless Chromium, over http and from the disk."""
 
 import json
+import re
 import shutil
 import threading
 from dataclasses import replace
@@ -524,13 +525,13 @@ def test_units_sold_are_those_of_the_log_whatever_the_model(page, site, shop):
     assert sum(float(row["Sold, covered"]) for row in rows if row["Sold, covered"]) == covered
 
 
-def test_a_category_is_told_apart_from_those_below_it(page, site):
 def test_a_category_without_sales_of_its_own_is_no_empty_chart(page, site):
     visit(page, site, "forecasting", "#level=category&id=3")
     summary = page.locator("[data-panel=forecast].is-empty .summary").inner_text()
     assert summary == "Nothing was sold lately in this very category, and there is no forecast."
 
 
+def test_a_category_is_told_apart_from_those_below_it(page, site):
     visit(page, site, "forecasting", "#level=category&id=1")
     assert "category 1 itself, without the 3 categories below it" in page.locator(".status").first.inner_text()
     assert "There is no forecast of category 1" in page.locator(".filters .hint").inner_text()
@@ -718,3 +719,88 @@ def test_a_session_is_built_followed_and_kept_in_the_address(page, site, workspa
     page.get_by_role("button", name="Next real session").click()
     example = json.loads(workspace.path("models/explorer/sessions.json").read_text())["sessions"][0]
     assert f"after {min(2, len(example) - 1)} of {len(example)} clicks" in page.locator(".status").inner_text()
+
+
+def test_the_page_opens_with_a_session_that_the_network_gets_right(page, site, workspace):
+    visit(page, site, "recommendations")
+    address = page.url
+    rows = page.locator("[data-panel=network] tbody tr")
+    assert rows.filter(has_text="clicked next").count() == 1
+    assert page.locator(".clicks li").count() >= 2
+    examples = json.loads(workspace.path("models/explorer/sessions.json").read_text())["sessions"]
+    number, seen = (int(re.search(rf"{name}=(\d+)", address)[1]) for name in ("example", "seen"))
+    assert len(examples[number - 1]) >= 4
+    prefixes = [
+        session[:place] for session in examples[: number - 1] if len(session) >= 4 for place in range(2, len(session))
+    ]
+    prefixes += [examples[number - 1][:place] for place in range(2, seen)]
+    following = [
+        session[place] for session in examples[: number - 1] if len(session) >= 4 for place in range(2, len(session))
+    ]
+    following += examples[number - 1][2:seen]
+    assert all(item not in found for item, found in zip(following, ask_network(page, prefixes), strict=True))
+    page.reload()
+    page.wait_for_selector(READY)
+    assert page.url == address
+
+
+def test_an_empty_session_stays_empty(page, site):
+    visit(page, site, "recommendations")
+    page.get_by_role("button", name="Empty").click()
+    page.reload()
+    page.wait_for_selector(READY)
+    assert page.locator(".clicks li").count() == 0
+    assert "Add products" in page.locator(".status").inner_text()
+
+
+@pytest.mark.parametrize(
+    ("state", "remark"),
+    [
+        ("#session=abc,999999999,{item}", "This log does not have Product abc and Product 999999999. 1 click;"),
+        ("#example=9999", "There is no real session 9999. Add products"),
+        ("#example=abc", "There is no real session abc. Add products"),
+    ],
+)
+def test_what_an_address_asks_for_in_vain_is_said(page, site, shop, state, remark):
+    visit(page, site, "recommendations", state.format(item=shop.events["itemid"].max()))
+    assert page.locator(".status").inner_text().startswith(remark)
+
+
+def test_the_diversity_of_an_address_is_one_of_the_slider(page, site):
+    shown = "[data-panel=network] tbody"
+    lists = [
+        visit(page, site, "recommendations", f"#example=1&diversity={strength}").locator(shown).inner_text()
+        for strength in (0.35, 0.4)
+    ]
+    assert lists[0] == lists[1]
+
+
+def test_the_focus_stays_where_a_session_is_built(page, site, shop):
+    focused = "document.activeElement.getAttribute('aria-label') ?? document.activeElement.id"
+    visit(page, site, "recommendations", "#session=none")
+    for item in np.sort(shop.events["itemid"].unique())[:2]:
+        page.get_by_role("searchbox", name="Add a product").focus()
+        page.keyboard.type(str(item))
+        page.keyboard.press("Enter")
+        assert page.evaluate(focused) == "click-search"
+        assert page.locator(".clicks li").last.inner_text().startswith(f"Product {item}")
+    row = page.locator("[data-panel=network] tbody tr").nth(2)
+    row.locator("button.add").press("Enter")
+    assert page.evaluate(focused) == row.locator("button.add").get_attribute("aria-label")
+    assert page.locator(".clicks li").count() == 3
+    for left in (2, 1):
+        page.locator(".clicks button").nth(1).press("Enter")
+        assert page.locator(".clicks li").count() == left
+        assert page.evaluate(focused) == page.locator(".clicks button").nth(left - 1).get_attribute("aria-label")
+    page.keyboard.press("Enter")
+    assert page.evaluate(focused) == "click-search"
+
+
+def test_the_hits_close_when_the_focus_leaves_them(page, site):
+    visit(page, site, "recommendations")
+    search = page.get_by_role("searchbox", name="Add a product")
+    search.fill("1")
+    search.press("Tab")
+    assert page.locator(".hits button").first.evaluate("(hit) => hit === document.activeElement")
+    page.get_by_label("Diversity").focus()
+    assert page.locator(".hits li").count() == 0
