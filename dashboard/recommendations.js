@@ -179,6 +179,8 @@ smartrocket.start(async function (shop, place) {
     const cell = make("span", {}, linkItem(row.id));
     if (row.isNext) cell.append(make("strong", { class: "hit" }, "clicked next"));
     else cell.append(button("+", (event) => takeSuggestion(event, row.id), { class: "quiet add", "aria-label": `Add ${nameItem(row.id)} to the session`, title: "Add to the session" }));
+    // Where the column of what is near has no room, it stands below the product.
+    if (row.near !== undefined) cell.append(make("span", { class: "why" }, `near ${nameItem(row.near)} (${format.number(row.likeness, 2)})`));
     return cell;
   }
 

@@ -804,3 +804,12 @@ def test_the_hits_close_when_the_focus_leaves_them(page, site):
     assert page.locator(".hits button").first.evaluate("(hit) => hit === document.activeElement")
     page.get_by_label("Diversity").focus()
     assert page.locator(".hits li").count() == 0
+
+
+def test_a_phone_shows_why_a_product_is_suggested(page, site):
+    page.set_viewport_size({"width": 390, "height": 900})
+    visit(page, site, "recommendations")
+    why = page.locator("[data-panel=network] .why").first
+    assert why.inner_text().startswith("near Product")
+    scroller = page.locator("[data-panel=network] .scroller")
+    assert scroller.evaluate("(table) => table.scrollWidth - table.clientWidth") <= TOLERANCE
