@@ -29,7 +29,8 @@
     const difference = isShare ? 100 * (value - before) : before ? value / before - 1 : NaN;
     if (!Number.isFinite(difference)) return null;
     const text = isShare ? `${format.number(Math.abs(difference), 2)} points` : format.percent(Math.abs(difference));
-    const isFlat = /^0[.0]*\D/.test(text);
+    // What is written without any digit but 0 did not change as far as the reader can see.
+    const isFlat = !/[1-9]/.test(text);
     const sign = isFlat ? "±" : difference > 0 ? "▲" : "▼";
     const words = isFlat ? "unchanged" : difference > 0 ? "up" : "down";
     return make(

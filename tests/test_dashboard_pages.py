@@ -319,6 +319,19 @@ def test_cards_compare_with_the_days_before(page, site, shop):
     assert ("up" if now > before else "down") in page.locator("[data-card=views] .change").text_content()
 
 
+def test_a_small_change_is_a_change(page, site):
+    visit(page, site, "business")
+    shown = page.evaluate(
+        """() => [[1005, 1000], [995, 1000], [1000.4, 1000], [0.105, 0.1, true], [0.10001, 0.1, true]].map(
+            ([value, before, isShare]) => {
+                const cards = smartrocket.cards();
+                cards.show([{ name: "a", label: "a", text: "", value, before, isShare }]);
+                return cards.element.querySelector(".change").textContent.replace("\u00a0", " ");
+            })"""
+    )
+    assert shown == ["▲ up 0.5 %", "▼ down 0.5 %", "± unchanged 0.0 %", "▲ up 0.50 points", "± unchanged 0.00 points"]
+
+
 def test_tables_are_exported_whole(page, site, shop):
     visit(page, site, "business", "#from=2024-01-05&to=2024-02-05")
     rows = read_csv(save(page, "Day by day: save as CSV"))
