@@ -22,16 +22,19 @@
     const from = Math.min(clamp(state.from, state.to ? Math.max(firstWhole, to - 27) : usual), to);
     const number = state.category === "none" ? 0 : log.tree.number(state.category);
     const category = state.category === "none" || number ? number : null;
-    const wanted = (state.events || "").split(",").filter((kind) => log.kinds.includes(kind));
-    return { from, to, category, kinds: wanted.length ? wanted : [...log.kinds] };
+    // A kind of event that never happened cannot be chosen: there is no chip for it.
+    const wanted = (state.events || "").split(",");
+    const kinds = log.usedKinds.filter((kind) => wanted.includes(kind));
+    return { from, to, category, kinds: kinds.length ? kinds : log.usedKinds };
   }
+
+  const hasAllKinds = (log, chosen) => chosen.kinds.length === log.usedKinds.length;
 
   // What `count` takes.
   function restrict(log, chosen) {
-    const isKind = Uint8Array.from(log.kinds, (kind) => Number(chosen.kinds.includes(kind)));
     return {
       from: chosen.from, to: chosen.to, isInside: log.tree.below(chosen.category),
-      isKind: isKind.every(Boolean) ? null : isKind,
+      isKind: hasAllKinds(log, chosen) ? null : Uint8Array.from(log.kinds, (kind) => Number(chosen.kinds.includes(kind))),
     };
   }
 
@@ -80,9 +83,9 @@
     }
 
     function toggle(kind) {
-      const kept = chosen.kinds.includes(kind) ? chosen.kinds.filter((name) => name !== kind) : [...chosen.kinds, kind];
+      const kept = used.filter((name) => chosen.kinds.includes(name) !== (name === kind));
       // Without any event there is nothing to see: the last one stays.
-      if (used.some((name) => kept.includes(name))) set({ kinds: log.kinds.filter((name) => kept.includes(name)) });
+      if (kept.length) set({ kinds: kept });
     }
 
     function set(changes) {
@@ -93,7 +96,7 @@
         from: isUsual ? null : log.date(chosen.from),
         to: isUsual ? null : log.date(chosen.to),
         category: chosen.category === null ? null : chosen.category ? log.tree.ids[chosen.category - 1] : "none",
-        events: chosen.kinds.length === log.kinds.length ? null : chosen.kinds.join(","),
+        events: hasAllKinds(log, chosen) ? null : chosen.kinds.join(","),
       });
       draw();
       onChange(chosen);
@@ -153,9 +156,7 @@
     const words = [
       `${format.plural(days, "day")}, ${format.span(log.date(chosen.from), log.date(chosen.to))}`,
       chosen.category === null ? null : log.tree.path(chosen.category).map(log.tree.label).join(" › ") || log.tree.label(0),
-      chosen.kinds.length === log.kinds.length ? null : `only ${format.joined(
-        chosen.kinds.filter((kind) => log.usedKinds.includes(kind)).map((kind) => smartrocket.nameKind(kind).toLowerCase()),
-      )}`,
+      hasAllKinds(log, chosen) ? null : `only ${format.joined(chosen.kinds.map((kind) => smartrocket.nameKind(kind).toLowerCase()))}`,
       earlier
         ? `compared with ${format.span(log.date(earlier.from), log.date(earlier.to))}`
         : "no earlier days of that number to compare with",

@@ -22,6 +22,7 @@ from dashboard_site import (
     HOSTILE,
     PAGES,
     TREE,
+    Shop,
     find_places,
     make_network,
     make_shop,
@@ -122,6 +123,17 @@ def visit(page: Page, site: Path, name: str, state: str = "") -> Page:
     page.goto(f"{(site / 'dashboard' / name).as_uri()}.html{state}")
     page.wait_for_selector(READY)
     return page
+
+
+def show_shop(shop: Shop, site: Path, folder: Path) -> Path:
+    """Return a copy of the site that shows another shop."""
+    workspace, events = Workspace(folder / "build"), shop.connection.table("events")
+    write_facts(events, shop.catalogue, find_complete_days(events), "UTC", workspace)
+    session_events = list_session_events(events, gap_minutes=60)
+    write_products(session_events, relate_items(session_events), shop.catalogue, workspace)
+    other = shutil.copytree(site, folder / "site")
+    dashboard.install(workspace, other)
+    return other
 
 
 def see_all(page: Page) -> None:
@@ -368,6 +380,34 @@ def test_an_address_with_nonsense_shows_the_usual_days(page, site):
     assert read_cards(visit(page, site, "business", "#from=x&to=9999&category=abc&events=nothing")) == usual
 
 
+@pytest.fixture(scope="module")
+def plain(site, tmp_path_factory):
+    """A shop whose log has no removals, and whose products have a price only where they have a category."""
+    shop = make_shop()
+    kept = shop.events[shop.events["event"] != "removefromcart"]
+    items = shop.connection.table("item_categories").to_pandas()["itemid"]
+    prices = shop.connection.table("item_prices").to_pandas()
+    shop.connection.create_table("events", kept, overwrite=True)
+    shop.connection.create_table("item_prices", prices[prices["itemid"].isin(items)], overwrite=True)
+    return show_shop(shop, site, tmp_path_factory.mktemp("plain"))
+
+
+def test_a_kind_of_event_that_never_happened_is_not_chosen(page, plain):
+    usual = read_cards(visit(page, plain, "business"))
+    assert usual["conversion"] > 0
+    for state in ("#events=view,addtocart,transaction", "#events=removefromcart"):
+        assert read_cards(visit(page, plain, "business", state)) == usual
+        assert "only" not in page.locator(".status").inner_text()
+    for name in ("Views", "Adds to cart"):
+        page.locator(".chips").get_by_role("button", name=name).click()
+    assert page.url.endswith("#events=transaction")
+    assert read_cards(page)["conversion"] is None
+    for name in ("Views", "Adds to cart"):
+        page.locator(".chips").get_by_role("button", name=name).click()
+    assert "#" not in page.url
+    assert read_cards(page) == usual
+
+
 def test_everything_can_be_done_by_keyboard(page, site):
     visit(page, site, "business")
     before = read_cards(page)
@@ -425,13 +465,8 @@ def test_a_product_is_found_and_shows_its_history(page, site, shop):
 def test_a_product_with_a_large_number_is_found(page, site, tmp_path):
     """Its number has more digits than JavaScript's numbers hold, and so have those of its neighbours."""
     lift = 2**63 - 10**7
-    shop, workspace = make_shop(lift=lift), Workspace(tmp_path / "build")
-    events = shop.connection.table("events")
-    write_facts(events, shop.catalogue, find_complete_days(events), "UTC", workspace)
-    session_events = list_session_events(events, gap_minutes=60)
-    write_products(session_events, relate_items(session_events), shop.catalogue, workspace)
-    lifted = shutil.copytree(site, tmp_path / "site")
-    dashboard.install(workspace, lifted)
+    shop = make_shop(lift=lift)
+    lifted = show_shop(shop, site, tmp_path)
     item = int(shop.events.groupby("itemid").size().idxmax())
     visit(page, lifted, "business")
     page.get_by_label("Category", exact=True).select_option(label=f"Category {lift + 1}")
