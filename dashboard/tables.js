@@ -43,6 +43,8 @@
     return cell;
   }
 
+  const isMissing = (value) => (typeof value === "number" ? !Number.isFinite(value) : value === null || value === undefined);
+
   // Return {element, show(rows), csv()}. A column has name, value(row) and perhaps isText, show(value, row), share(row).
   // Only the first `limit` rows are shown; all of them are exported.
   smartrocket.table = function ({ caption, columns, limit = 10, isSortable = true, empty = "Nothing to show." }) {
@@ -73,8 +75,9 @@
       const sign = order.isDescending ? -1 : 1;
       const value = order.column.value;
       return [...rows].sort((one, other) => {
-        const left = value(one) ?? -Infinity;
-        const right = value(other) ?? -Infinity;
+        const [left, right] = [value(one), value(other)];
+        // What is not known stands last, whichever way the rest is sorted.
+        if (isMissing(left) || isMissing(right)) return Number(isMissing(left)) - Number(isMissing(right));
         return left < right ? -sign : left > right ? sign : 0;
       });
     }

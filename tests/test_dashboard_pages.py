@@ -503,6 +503,24 @@ def test_a_heading_sorts_its_table(page, site):
     assert table.locator("th[aria-sort=ascending]").inner_text() == "Views"
 
 
+def test_what_is_missing_is_sorted_last(page, site):
+    visit(page, site, "business")
+    sorted_twice = page.evaluate(
+        """() => {
+            const shown = smartrocket.table({ caption: "a", columns: [{ name: "n", value: (row) => row }] });
+            document.body.append(shown.element);
+            shown.show([2, NaN, 3, null, 1, Infinity, 4]);
+            return [0, 1].map(() => {
+                shown.element.querySelector("thead button").click();
+                return [shown.csv(), [...shown.element.querySelectorAll("tbody th")].map((cell) => cell.textContent)];
+            });
+        }"""
+    )
+    for (text, cells), known in zip(sorted_twice, (["4", "3", "2", "1"], ["1", "2", "3", "4"]), strict=True):
+        assert cells == [*known, "–", "–", "–"]
+        assert text.split()[1:5] == known
+
+
 # ---------------------------------------------------------------- Forecasting
 
 
