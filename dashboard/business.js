@@ -2,7 +2,7 @@
 smartrocket.start(function (log, place) {
   "use strict";
 
-  const { make, format, term, colours, panel, choice, nameKind, section, sum, averageWeek } = smartrocket;
+  const { make, format, term, colours, panel, choice, nameKind, section, sum, averageWeek, noteUnpriced } = smartrocket;
   const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
   const view = log.kinds.indexOf("view");
   const cart = log.kinds.indexOf("addtocart");
@@ -53,7 +53,8 @@ smartrocket.start(function (log, place) {
   function measures(counted, came) {
     return {
       revenue: counted.revenue, orders: counted.orders, units: counted.kinds[sold],
-      basket: counted.orders ? counted.revenue / counted.orders : NaN,
+      // Of an order without any known price nobody knows the value.
+      basket: counted.pricedOrders ? counted.revenue / counted.pricedOrders : NaN,
       conversion: canConvert() && came.all ? came.kinds[sold] / came.all : NaN,
       visitors: came.all, views: counted.kinds[view], carts: counted.kinds[cart], items: activeItems(counted),
     };
@@ -63,7 +64,7 @@ smartrocket.start(function (log, place) {
     const values = measures(now, visitors);
     const past = countBefore();
     const before = past ? measures(past.counted, past.visitors) : {};
-    const unpriced = now.unpriced ? `without ${format.plural(now.unpriced, "unit")} of unknown price` : null;
+    const unpriced = noteUnpriced(now);
     const card = (name, label, text, more = {}) => ({
       name, label, value: values[name], before: before[name], text: text(values[name]), ...more,
     });
@@ -71,7 +72,7 @@ smartrocket.start(function (log, place) {
       log.hasPrices && card("revenue", "Revenue", format.short, { series: [...now.dailyRevenue], note: unpriced }),
       log.hasOrders && card("orders", "Orders", format.number, { series: [...now.dailyOrders] }),
       card("units", "Units sold", format.number, { series: ofKind(sold) }),
-      log.hasPrices && log.hasOrders && card("basket", "Average order value", format.short),
+      log.hasPrices && log.hasOrders && card("basket", "Average order value", format.short, { note: unpriced }),
       card("conversion", "Conversion", (share) => format.percent(share, 2), {
         isShare: true, note: canConvert() ? "visitors who bought" : "needs sales and other events",
       }),
@@ -89,6 +90,12 @@ smartrocket.start(function (log, place) {
     ["visitors", "Visitors"], ["views", "Views"], ["carts", "Adds to cart"],
   ].filter(Boolean);
   let daily = DAILY[0][0];
+
+  // Why there is nothing to draw: nothing happened, or what it brought in is not known.
+  function sayEmpty(name, total, where) {
+    if (total) return null;
+    return name === "revenue" && Number.isNaN(now.revenue) ? `No price is known of what was sold in ${where}.` : `Nothing of this happened in ${where}.`;
+  }
 
   function dailyValues(name, counted = now, came = visitors) {
     if (name === "revenue") return [...counted.dailyRevenue];
@@ -142,7 +149,7 @@ smartrocket.start(function (log, place) {
     const total = sum(values);
     const most = values.indexOf(Math.max(...values));
     dailyPanel.show({
-      empty: total ? null : "Nothing of this happened in the chosen days.",
+      empty: sayEmpty(daily, total, "the chosen days"),
       summary: `${label}: ${format.short(total / values.length)} a day on average, most on ${format.date(dates[most] || log.date(0))} (${format.short(values[most])}).`,
       rows: dates.map((date, day) => ({ date, ...Object.fromEntries(DAILY.map(([name]) => [name, all[name][day]])) })),
       draw() {
@@ -339,7 +346,7 @@ smartrocket.start(function (log, place) {
     const { sums, parts } = listParts();
     const label = SIZES.find(([name]) => name === size)[1].toLowerCase();
     const total = sum(parts.map((row) => row[size]));
-    const empty = total ? null : "Nothing of this happened in the chosen days and events.";
+    const empty = sayEmpty(size, total, "the chosen days and events");
     const shown = parts.slice(0, 12);
     const summary = total
       ? `${parts[0].label} leads with ${format.percent(parts[0][size] / total)} of the ${label}, ahead of ${format.plural(parts.length - 1, "other part")}.`

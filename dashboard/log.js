@@ -40,7 +40,7 @@
       const width = kinds.length;
       const days = Math.max(to - from + 1, 0);
       const counted = {
-        from, days, rows: 0, revenue: 0, unpriced: 0, orders: 0,
+        from, days, rows: 0, revenue: 0, unpriced: 0, orders: 0, pricedOrders: 0,
         kinds: new Uint32Array(width),
         daily: new Uint32Array(days * width), dailyRevenue: new Float64Array(days), dailyOrders: new Uint32Array(days),
         week: new Uint32Array(168 * width),
@@ -48,7 +48,7 @@
         items: new Uint32Array(shop.items.length * width), itemRevenue: new Float64Array(shop.items.length),
         prices: [],
       };
-      const hasOrder = new Uint8Array(orders);
+      const seen = { orders: new Uint8Array(orders), pricedOrders: new Uint8Array(orders) };
       const { fact_item: items, fact_kind: factKinds, slot_day: slotDays, slot_cell: cells } = value;
       for (let slot = firstSlot(from); slot < slotDays.length && slotDays[slot] <= to; slot += 1) {
         const day = slotDays[slot] - from;
@@ -65,29 +65,35 @@
           counted.week[cell + kind] += 1;
           counted.categories[categories[row] * width + kind] += 1;
           counted.items[items[row] * width + kind] += 1;
-          if (kind === sold) countSale(counted, sale, day, items[row], categories[row], hasOrder);
+          if (kind === sold) countSale(counted, sale, day, items[row], categories[row], seen);
         }
       }
       counted.rows = counted.kinds.reduce((sum, rows) => sum + rows, 0);
+      // What was sold at prices that nobody knows did not bring in nothing.
+      if (counted.unpriced && !counted.prices.length) counted.revenue = NaN;
       return counted;
     }
 
-    function countSale(counted, sale, day, item, category, hasOrder) {
+    function countSale(counted, sale, day, item, category, seen) {
+      const order = value.sold_order[sale];
+      if (!seen.orders[order]) {
+        seen.orders[order] = 1;
+        counted.orders += 1;
+        counted.dailyOrders[day] += 1;
+      }
       const price = value.sold_price[sale];
       if (Number.isNaN(price)) {
         counted.unpriced += 1;
-      } else {
-        counted.revenue += price;
-        counted.dailyRevenue[day] += price;
-        counted.categoryRevenue[category] += price;
-        counted.itemRevenue[item] += price;
-        counted.prices.push(price);
+        return;
       }
-      const order = value.sold_order[sale];
-      if (!hasOrder[order]) {
-        hasOrder[order] = 1;
-        counted.orders += 1;
-        counted.dailyOrders[day] += 1;
+      counted.revenue += price;
+      counted.dailyRevenue[day] += price;
+      counted.categoryRevenue[category] += price;
+      counted.itemRevenue[item] += price;
+      counted.prices.push(price);
+      if (!seen.pricedOrders[order]) {
+        seen.pricedOrders[order] = 1;
+        counted.pricedOrders += 1;
       }
     }
 

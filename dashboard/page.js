@@ -2,7 +2,7 @@
 (function () {
   "use strict";
 
-  const { make } = smartrocket;
+  const { make, format } = smartrocket;
 
   // Open what a page counts (the log, or only the shop) and build it into its place; say so where that is not there.
   smartrocket.start = async function (build, open = smartrocket.openLog) {
@@ -17,6 +17,12 @@
   smartrocket.section = function (heading, ...panels) {
     const shown = panels.filter(Boolean).map((panel) => panel.element);
     return shown.length ? [make("h2", {}, heading), make("div", { class: "panels" }, ...shown)] : [];
+  };
+
+  // What a revenue leaves out.
+  smartrocket.noteUnpriced = function ({ unpriced, prices }) {
+    if (!unpriced) return null;
+    return prices.length ? `without ${format.plural(unpriced, "unit")} of unknown price` : "no price of what was sold is known";
   };
 
   smartrocket.sum = (values) => values.reduce((sum, value) => sum + value, 0);

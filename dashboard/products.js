@@ -2,7 +2,7 @@
 smartrocket.start(async function (log, place) {
   "use strict";
 
-  const { make, format, term, link, colours, panel, tablePanel, sum, averageWeek, address } = smartrocket;
+  const { make, format, term, link, colours, panel, tablePanel, sum, averageWeek, noteUnpriced, address } = smartrocket;
   const known = await smartrocket.load("products");
   const forecasts = await smartrocket.openForecasts(log);
   const view = log.kinds.indexOf("view");
@@ -147,7 +147,7 @@ smartrocket.start(async function (log, place) {
     trail.replaceChildren(...(chosen.category ? [linkAll(), " › ", ...linkPath(chosen.category)] : []));
     cards.show([
       { name: "units", label: "Units sold", value: counted.kinds[sold], text: format.number(counted.kinds[sold]), series: units },
-      log.hasPrices && { name: "revenue", label: "Revenue", value: counted.revenue, text: format.short(counted.revenue), series: [...counted.dailyRevenue] },
+      log.hasPrices && { name: "revenue", label: "Revenue", value: counted.revenue, text: format.short(counted.revenue), series: [...counted.dailyRevenue], note: noteUnpriced(counted) },
       { name: "share", label: "Share of the shop's units", value: sum(units) / sum(all), text: format.percent(sum(units) / sum(all)) },
       { name: "visitors", label: "Visitors", value: came.all, text: format.number(came.all), series: [...came.daily] },
       { name: "items", label: "Active products", value: rows.length, text: format.number(rows.length) },
@@ -308,7 +308,7 @@ smartrocket.start(async function (log, place) {
       { name: "views", label: "Views", value: views, text: format.number(views) },
       { name: "carts", label: "Adds to cart", value: carts, text: format.number(carts) },
       { name: "units", label: "Units sold", value: units, text: format.number(units) },
-      log.hasPrices && { name: "revenue", label: "Revenue", value: own.revenue, text: format.short(own.revenue) },
+      log.hasPrices && { name: "revenue", label: "Revenue", value: own.revenue, text: format.short(own.revenue), note: noteUnpriced(own) },
       { name: "price", label: "Last known price", value: known.price[item], text: format.short(known.price[item]), note: AVAILABLE[known.available[item]] },
       ...expected,
     ].filter(Boolean));

@@ -266,13 +266,15 @@ def expect_cards(shop, first: str, last: str, kinds: list[str], categories: list
         SELECT count(*) FILTER (event = 'view') AS views, count(*) FILTER (event = 'addtocart') AS carts,
           count(*) FILTER (event = 'transaction') AS units, count(DISTINCT visitorid) AS visitors,
           count(DISTINCT itemid) AS items, count(DISTINCT transactionid) AS orders,
+          count(DISTINCT transactionid) FILTER (price IS NOT NULL) AS priced,
           coalesce(sum(price) FILTER (event = 'transaction'), 0) AS revenue,
           count(DISTINCT visitorid) FILTER (event = 'transaction') / count(DISTINCT visitorid) AS conversion
         FROM known
         WHERE CAST(timestamp AS DATE) BETWEEN DATE '{first}' AND DATE '{last}' AND event IN ({listed}) AND {inside}
     """
     row = shop.connection.raw_sql(query).df().iloc[0].to_dict()
-    row["basket"] = row["revenue"] / row["orders"] if row["orders"] else None
+    priced = row.pop("priced")
+    row["basket"] = row["revenue"] / priced if priced else None
     if "transaction" not in kinds or len(kinds) == 1:
         row["conversion"] = None
     return row
@@ -406,6 +408,19 @@ def test_a_kind_of_event_that_never_happened_is_not_chosen(page, plain):
         page.locator(".chips").get_by_role("button", name=name).click()
     assert "#" not in page.url
     assert read_cards(page) == usual
+
+
+def test_what_was_sold_at_unknown_prices_is_not_worth_nothing(page, plain):
+    cards = read_cards(visit(page, plain, "business", "#category=none"))
+    assert cards["units"] > 0
+    assert [cards["revenue"], cards["basket"]] == [None, None]
+    assert "no price of what was sold is known" in page.locator("[data-card=revenue]").inner_text()
+    for panel in ("days", "categories"):
+        assert "No price is known" in page.locator(f"[data-panel={panel}] .summary").inner_text()
+    visit(page, plain, "business")
+    for card in ("revenue", "basket"):
+        assert "of unknown price" in page.locator(f"[data-card={card}]").inner_text()
+    assert read_cards(visit(page, plain, "products", "#category=none"))["revenue"] is None
 
 
 def test_everything_can_be_done_by_keyboard(page, site):
