@@ -294,15 +294,25 @@ smartrocket.start(async function (log, place) {
     return [100 * Math.max(0, middle - half), 100 * (middle + half)];
   }
 
-  async function showProduct(item, chosen) {
+  // What the panel of a product's forecasts has to tell.
+  async function tellForecast(item) {
+    let told = null;
+    if (forecastPanel) await forecasts.show({ show: (newlyTold) => { told = newlyTold; } }, item);
+    return told;
+  }
+
+  // Much of it is loaded first: meanwhile something else may have been chosen, which then must not be overwritten.
+  async function showProduct(item, chosen, isCurrent) {
     const category = log.itemCategory[item];
     const restriction = smartrocket.restrict(log, { ...chosen, category: null });
     const own = log.count({ ...restriction, item });
-    const expected = await forecasts.cards(item);
-    // Another product may have been chosen while the forecasts were loaded.
-    if (shownItem !== item) return;
     heading.textContent = nameItem(item);
     trail.replaceChildren(linkAll(), " › ", ...linkPath(category));
+    const [expected, forecast, chunk, similar] = await Promise.all([
+      forecasts.cards(item), tellForecast(item), smartrocket.load(`products-${Math.floor(item / known.chunk)}`), smartrocket.load("similar"),
+    ]);
+    if (!isCurrent()) return;
+    productView.hidden = false;
     const [views, carts, units] = [view, cart, sold].map((kind) => own.kinds[kind]);
     productCards.show([
       { name: "views", label: "Views", value: views, text: format.number(views) },
@@ -317,7 +327,6 @@ smartrocket.start(async function (log, place) {
       { label: nameItem(item), views, units },
       { label: tree.label(category), views: group.kinds[view], units: group.kinds[sold] },
     ]);
-    const chunk = await smartrocket.load(`products-${Math.floor(item / known.chunk)}`);
     showHistory(item, chunk, chosen, own);
     relatedPanel.show(rowsOf(chunk, "related", item).map((row) => ({
       item: chunk.related_relateditemid[row], sessions: chunk.related_sessions[row], lift: chunk.related_lift[row],
@@ -325,10 +334,9 @@ smartrocket.start(async function (log, place) {
     boughtPanel.show(rowsOf(chunk, "bought", item).map((row) => ({
       item: chunk.bought_bought[row], sessions: chunk.bought_sessions[row], isSame: chunk.bought_bought[row] === item,
     })));
-    const similar = await smartrocket.load("similar");
     similarPanel.element.hidden = !similar;
     if (similar) similarPanel.show(listSimilar(similar, item));
-    await forecasts.show(forecastPanel, item);
+    if (forecast) forecastPanel.show(forecast);
   }
 
   function listSimilar(similar, item) {
@@ -409,19 +417,22 @@ smartrocket.start(async function (log, place) {
 
   const filters = smartrocket.filters(log, update);
   let shownItem;
+  let updates = 0;
 
   // `chosen` is what the filters say; which product is shown, only the address knows.
   function update(chosen) {
     const begun = performance.now();
     const item = address.read().item === undefined ? null : log.itemNumber(address.read().item);
+    updates += 1;
+    const update = updates;
     categoryView.hidden = item !== null;
-    productView.hidden = item === null;
+    if (item !== shownItem) productView.hidden = true;
     // The links in the results keep the choice of days as it is now.
     find();
     const isOther = shownItem !== undefined && item !== shownItem;
     shownItem = item;
     if (item === null) showCategory(chosen);
-    else showProduct(item, chosen);
+    else showProduct(item, chosen, () => update === updates);
     if (isOther) heading.focus({ preventScroll: item === null });
     place.dataset.milliseconds = (performance.now() - begun).toFixed(1);
   }

@@ -477,6 +477,38 @@ def test_a_product_is_found_and_shows_its_history(page, site, shop):
     assert page.locator("h2:visible").first.inner_text() == "The whole shop"
 
 
+SLOW = """([name, number]) => {
+    const load = smartrocket.load;
+    window.underWay = 0;
+    smartrocket.load = async (asked) => {
+        const isSlow = asked.startsWith(name) && location.hash.includes(`item=${number}`);
+        window.underWay += isSlow;
+        const value = await load(asked);
+        if (isSlow) await new Promise((resolve) => setTimeout(resolve, 1500));
+        window.underWay -= isSlow;
+        return value;
+    };
+}"""
+
+
+@pytest.mark.parametrize("name", ["products-", "similar", "forecasts-"])
+def test_data_that_arrives_late_does_not_stand_under_another_product(page, site, shop, name):
+    late, item = (int(number) for number in shop.events["itemid"].value_counts().index[:2])
+    shown = page.locator("[data-panel] :is(.summary, tbody th):visible")
+    visit(page, site, "products", f"#item={item}")
+    page.wait_for_selector("[data-panel=related] tbody a")
+    expected = shown.all_inner_texts()
+    visit(page, site, "products")
+    page.evaluate(SLOW, [name, late])
+    for number in (late, item):
+        page.evaluate("(number) => { location.hash = `item=${number}`; }", number)
+        page.get_by_role("heading", name=f"Product {number}", exact=True).wait_for()
+        page.wait_for_timeout(200)
+    page.wait_for_function("window.underWay === 0")
+    page.wait_for_timeout(300)
+    assert shown.all_inner_texts() == expected
+
+
 def test_a_product_with_a_large_number_is_found(page, site, tmp_path):
     """Its number has more digits than JavaScript's numbers hold, and so have those of its neighbours."""
     lift = 2**63 - 10**7
