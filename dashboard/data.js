@@ -28,6 +28,9 @@
         script.src = here + address;
         script.onload = resolve;
         script.onerror = function () {
+          // It may be there the next time.
+          waiting.delete(address);
+          script.remove();
           reject(new Error(`${address} is not there`));
         };
         document.head.append(script);

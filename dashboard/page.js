@@ -7,10 +7,16 @@
   // Open what a page counts (the log, or only the shop) and build it into its place; say so where that is not there.
   smartrocket.start = async function (build, open = smartrocket.openLog) {
     const place = document.getElementById("dashboard");
-    const opened = await open();
-    if (opened) await build(opened, place);
-    else place.replaceChildren(make("p", {}, "The data of this page is not there: build the report again."));
-    place.removeAttribute("aria-busy");
+    try {
+      const opened = await open();
+      if (opened) await build(opened, place);
+      else place.replaceChildren(make("p", {}, "The data of this page is not there: build the report again."));
+    } catch (error) {
+      place.replaceChildren(make("p", {}, `The data of this page could not be loaded: ${error.message}.`));
+      throw error;
+    } finally {
+      place.removeAttribute("aria-busy");
+    }
     await smartrocket.drawPanels();
   };
 

@@ -117,6 +117,7 @@ smartrocket.start(async function (log, place) {
   });
   const heading = make("h2", { tabindex: "-1" });
   const trail = make("p", { class: "trail" });
+  const said = make("p", { role: "status" });
   const categoryView = make(
     "div", {}, cards.element,
     make("div", { class: "panels spaced" }, patternPanel.element, sharePanel.element, topPanel.element, risingPanel.element, partsPanel.element),
@@ -424,7 +425,8 @@ smartrocket.start(async function (log, place) {
     const begun = performance.now();
     const item = address.read().item === undefined ? null : log.itemNumber(address.read().item);
     updates += 1;
-    const update = updates;
+    const own = updates;
+    said.textContent = "";
     categoryView.hidden = item !== null;
     if (item !== shownItem) productView.hidden = true;
     // The links in the results keep the choice of days as it is now.
@@ -432,11 +434,14 @@ smartrocket.start(async function (log, place) {
     const isOther = shownItem !== undefined && item !== shownItem;
     shownItem = item;
     if (item === null) showCategory(chosen);
-    else showProduct(item, chosen, () => update === updates);
+    else showProduct(item, chosen, () => own === updates).catch((error) => {
+      if (own === updates) said.textContent = `The data of this product could not be loaded: ${error.message}.`;
+      throw error;
+    });
     if (isOther) heading.focus({ preventScroll: item === null });
     place.dataset.milliseconds = (performance.now() - begun).toFixed(1);
   }
 
-  place.replaceChildren(searchBox, found.element, filters.element, heading, trail, categoryView, productView);
+  place.replaceChildren(searchBox, found.element, filters.element, heading, trail, said, categoryView, productView);
   update(filters.chosen());
 });

@@ -236,6 +236,29 @@ def test_the_page_of_a_product_has_no_barrier(page, site, shop):
     assert find_barriers(page) == []
 
 
+def test_data_that_cannot_be_loaded_is_said_to_be_missing(page, address):
+    wrong = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.route("**/data/facts.js", lambda route: route.abort())
+    page.goto(f"{address}/dashboard/business.html")
+    page.wait_for_selector(READY)
+    said = "The data of this page could not be loaded: data/facts.js is not there."
+    assert page.locator("#dashboard").inner_text() == said
+    assert wrong == ["data/facts.js is not there"]
+
+
+def test_what_could_not_be_loaded_is_asked_for_again(page, address, shop):
+    one, other = shop.events["itemid"].value_counts().index[:2]
+    page.route("**/data/products-0.js", lambda route: route.abort())
+    page.goto(f"{address}/dashboard/products.html#item={one}")
+    said = page.get_by_text("The data of this product could not be loaded: data/products-0.js is not there.")
+    said.wait_for()
+    page.unroute("**/data/products-0.js")
+    page.goto(f"{address}/dashboard/products.html#item={other}")
+    page.wait_for_selector("[data-panel=related] tbody a")
+    assert not said.is_visible()
+
+
 def test_a_build_without_data_says_so(page, workspace, tmp_path):
     empty = render_site(tmp_path / "project", Workspace(tmp_path / "empty"))
     for name in PAGES:
