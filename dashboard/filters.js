@@ -15,7 +15,8 @@
     const [firstWhole, lastWhole] = log.wholeDays;
     const clamp = (iso, otherwise) => {
       const day = /^\d{4}-\d{2}-\d{2}$/.test(iso || "") ? log.day(iso) : NaN;
-      return Number.isNaN(day) ? otherwise : Math.max(0, Math.min(log.days - 1, day));
+      // A date that no calendar has is no date.
+      return Number.isNaN(day) || log.date(day) !== iso ? otherwise : Math.max(0, Math.min(log.days - 1, day));
     };
     const usual = Math.max(firstWhole, lastWhole - 27);
     const to = clamp(state.to, lastWhole);

@@ -403,6 +403,7 @@ def test_an_empty_choice_says_so(page, site):
 def test_an_address_with_nonsense_shows_the_usual_days(page, site):
     usual = read_cards(visit(page, site, "business"))
     assert read_cards(visit(page, site, "business", "#from=x&to=9999&category=abc&events=nothing")) == usual
+    assert read_cards(visit(page, site, "business", "#from=2024-02-30&to=2024-02-31")) == usual
 
 
 @pytest.fixture(scope="module")
