@@ -53,11 +53,21 @@
   // Return {element, chosen(), set(changes)}; `onChange` is called with each new choice.
   smartrocket.filters = function (log, onChange) {
     let chosen = read(log, address.read());
+    // Between two parts of a date no element has the focus, but the reader is not done.
+    let isTyping = false;
     const used = log.usedKinds;
     const status = make("p", { class: "status", role: "status" });
     const spans = choice("Days", SPANS, null, chooseSpan);
-    const from = make("input", { type: "date", onchange: chooseDates });
-    const to = make("input", { type: "date", onchange: chooseDates });
+    const [from, to] = ["from", "to"].map(() => make("input", {
+      type: "date", min: log.date(0), max: log.date(log.days - 1), onchange: chooseDates,
+      onfocus() {
+        isTyping = true;
+      },
+      onblur() {
+        isTyping = false;
+        showDates();
+      },
+    }));
     const categories = make("div", { class: "fields", role: "group", "aria-label": "Part of the tree" });
     const kinds = used.map((kind) => make("button", {
       type: "button", class: `chip ${kind}`, "data-kind": kind, onclick: () => toggle(kind),
@@ -77,10 +87,15 @@
     }
 
     function chooseDates() {
-      // A date that is being typed is not yet one.
-      if (!from.value || !to.value) return;
-      const days = [from.value, to.value].map((iso) => Math.max(0, Math.min(log.days - 1, log.day(iso))));
+      // A date that is being typed may be none, or thousands of years off, until its last digit.
+      if ([from, to].some((input) => !input.value || !input.validity.valid)) return;
+      const days = [from.value, to.value].map(log.day);
       set({ from: Math.min(...days), to: Math.max(...days) });
+    }
+
+    function showDates() {
+      from.value = log.date(chosen.from);
+      to.value = log.date(chosen.to);
     }
 
     function toggle(kind) {
@@ -104,12 +119,8 @@
     }
 
     function draw() {
-      from.value = log.date(chosen.from);
-      to.value = log.date(chosen.to);
-      for (const input of [from, to]) {
-        input.min = log.date(0);
-        input.max = log.date(log.days - 1);
-      }
+      // Nobody else writes the dates while one of them is typed.
+      if (!isTyping) showDates();
       const [first, last] = log.wholeDays;
       const days = chosen.to - chosen.from + 1;
       const span = chosen.to !== last ? null : chosen.from === first ? "all" : String(days);

@@ -406,6 +406,31 @@ def test_an_address_with_nonsense_shows_the_usual_days(page, site):
     assert read_cards(visit(page, site, "business", "#from=2024-02-30&to=2024-02-31")) == usual
 
 
+def test_dates_can_be_typed(page, site, shop):
+    visit(page, site, "business", "#from=2024-02-01&to=2024-02-20")
+    field = page.get_by_label("From", exact=True)
+    field.focus()
+    # The digits of a date in the order of this browser; a day of the year 2 is not one of the log.
+    for digit in "02052024":
+        page.keyboard.press(digit)
+        assert "from=2024" in page.url
+    assert field.input_value() == "2024-02-05"
+    assert read_cards(page)["views"] == expect_cards(shop, "2024-02-05", "2024-02-20", ALL, None)["views"]
+    other, elsewhere = page.get_by_label("To", exact=True), page.get_by_role("button", name="7 days")
+    # A first day after the last one: both stay as they were typed until the field is left.
+    elsewhere.focus()
+    field.focus()
+    page.keyboard.type("03072024")
+    assert [field.input_value(), other.input_value()] == ["2024-03-07", "2024-02-20"]
+    elsewhere.focus()
+    assert [field.input_value(), other.input_value()] == ["2024-02-20", "2024-03-07"]
+    # What is no day of the log is not kept.
+    field.focus()
+    page.keyboard.type("02202023")
+    elsewhere.focus()
+    assert field.input_value() == "2024-02-20"
+
+
 @pytest.fixture(scope="module")
 def plain(site, tmp_path_factory):
     """A shop whose log has no removals, and whose products have a price only where they have a category."""
