@@ -33,9 +33,6 @@
     },
   };
 
-  function travel() {
-    listeners.forEach((listener) => listener(read()));
-  }
-  window.addEventListener("popstate", travel);
-  window.addEventListener("hashchange", travel);
+  // A browser that goes back says it twice, with "popstate" too: all would be counted twice.
+  window.addEventListener("hashchange", () => listeners.forEach((listener) => listener(read())));
 })();

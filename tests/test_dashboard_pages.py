@@ -472,6 +472,17 @@ def test_what_was_sold_at_unknown_prices_is_not_worth_nothing(page, plain):
     assert read_cards(visit(page, plain, "products", "#category=none"))["revenue"] is None
 
 
+def test_a_new_address_is_counted_once(page, site):
+    visit(page, site, "business", "#category=1")
+    page.evaluate("() => { window.travels = 0; smartrocket.address.onTravel(() => { window.travels += 1; }); }")
+    page.evaluate("() => { location.hash = 'category=2'; }")
+    page.wait_for_timeout(200)
+    page.go_back()
+    page.wait_for_timeout(200)
+    assert page.evaluate("window.travels") == 2
+    assert "Category 1" in page.locator(".status").inner_text()
+
+
 def test_everything_can_be_done_by_keyboard(page, site):
     visit(page, site, "business")
     before = read_cards(page)
