@@ -13,8 +13,12 @@
 
   window.smartrocket = {};
 
-  // An id as the pages hold it: a number, or its digits where JavaScript's numbers are too coarse for it.
-  smartrocket.readId = (id) => (Number.isSafeInteger(Number(id)) ? Number(id) : String(id));
+  // An id as the pages hold it: a number, or its digits where JavaScript's numbers are too coarse for it. What is no
+  // whole number is no id.
+  smartrocket.readId = function (id) {
+    if (!/^-?\d+$/.test(id)) return null;
+    return Number.isSafeInteger(Number(id)) ? Number(id) : String(id);
+  };
 
   // Each file of data calls this once.
   smartrocket.data = function (name, value) {

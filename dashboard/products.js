@@ -420,13 +420,23 @@ smartrocket.start(async function (log, place) {
   let shownItem;
   let updates = 0;
 
+  const shownItemOf = (asked) => (asked.item ? log.itemNumber(asked.item) : null);
+
+  // What the address asks for and the log does not have.
+  function describeMissing(asked, item) {
+    if (asked.item && item === null) return `There is no product ${asked.item} in this log.`;
+    const isMissing = asked.category && asked.category !== "none" && !tree.number(asked.category);
+    return isMissing ? `There is no category ${asked.category} in this log.` : "";
+  }
+
   // `chosen` is what the filters say; which product is shown, only the address knows.
   function update(chosen) {
     const begun = performance.now();
-    const item = address.read().item === undefined ? null : log.itemNumber(address.read().item);
+    const asked = address.read();
+    const item = shownItemOf(asked);
     updates += 1;
     const own = updates;
-    said.textContent = "";
+    said.textContent = describeMissing(asked, item);
     categoryView.hidden = item !== null;
     if (item !== shownItem) productView.hidden = true;
     // The links in the results keep the choice of days as it is now.
@@ -442,6 +452,6 @@ smartrocket.start(async function (log, place) {
     place.dataset.milliseconds = (performance.now() - begun).toFixed(1);
   }
 
-  place.replaceChildren(searchBox, found.element, filters.element, heading, trail, said, categoryView, productView);
+  place.replaceChildren(searchBox, found.element, filters.element, said, heading, trail, categoryView, productView);
   update(filters.chosen());
 });

@@ -569,6 +569,21 @@ def test_data_that_arrives_late_does_not_stand_under_another_product(page, site,
     assert shown.all_inner_texts() == expected
 
 
+@pytest.mark.parametrize("asked", ["999999999", "abc", "<b>1", "1e1"])
+@pytest.mark.parametrize("kind", ["item", "category"])
+def test_what_the_log_does_not_have_is_said(page, site, kind, asked):
+    visit(page, site, "products", f"#{kind}={quote(asked)}")
+    word = {"item": "product", "category": "category"}[kind]
+    assert page.get_by_text(f"There is no {word} {asked} in this log.", exact=True).is_visible()
+    assert page.locator("#dashboard h2:visible").first.inner_text() == "The whole shop"
+
+
+def test_an_empty_number_is_no_product(page, site):
+    visit(page, site, "products", "#item=")
+    assert page.locator("#dashboard h2:visible").first.inner_text() == "The whole shop"
+    assert page.evaluate("smartrocket.readId('')") is None
+
+
 def test_a_product_with_a_large_number_is_found(page, site, tmp_path):
     """Its number has more digits than JavaScript's numbers hold, and so have those of its neighbours."""
     lift = 2**63 - 10**7
