@@ -50,8 +50,11 @@
     return make("div", { class: "field" }, make("label", { for: control.id }, text), control);
   }
 
-  // Return {element, chosen(), set(changes)}; `onChange` is called with each new choice.
-  smartrocket.filters = function (log, onChange) {
+  const EVERYTHING = () => ({ hasCategory: true, hasComparison: true });
+
+  // Return {element, chosen(), set(changes)}; `onChange` is called with each new choice. `tell` says what of it the page
+  // follows now: the category, and the days before.
+  smartrocket.filters = function (log, onChange, tell = EVERYTHING) {
     let chosen = read(log, address.read());
     // Between two parts of a date no element has the focus, but the reader is not done.
     let isTyping = false;
@@ -127,7 +130,8 @@
       spans.choose(span);
       kinds.forEach((chip) => chip.setAttribute("aria-pressed", String(chosen.kinds.includes(chip.dataset.kind))));
       if (log.hasCategories) drawCategories();
-      status.textContent = describe(log, chosen);
+      categories.hidden = !tell().hasCategory;
+      status.textContent = describe(log, chosen, tell());
     }
 
     // One list for each level of the tree, down to the category that is chosen and what is below it.
@@ -162,20 +166,25 @@
     return { element, set, chosen: () => chosen, restrict: () => restrict(log, chosen) };
   };
 
-  function describe(log, chosen) {
+  function describe(log, chosen, { hasCategory, hasComparison }) {
     const days = chosen.to - chosen.from + 1;
-    const earlier = before(log, chosen);
     const words = [
       `${format.plural(days, "day")}, ${format.span(log.date(chosen.from), log.date(chosen.to))}`,
-      chosen.category === null ? null : log.tree.path(chosen.category).map(log.tree.label).join(" › ") || log.tree.label(0),
+      chosen.category === null || !hasCategory ? null : log.tree.path(chosen.category).map(log.tree.label).join(" › ") || log.tree.label(0),
       hasAllKinds(log, chosen) ? null : `only ${format.joined(chosen.kinds.map((kind) => smartrocket.nameKind(kind).toLowerCase()))}`,
-      earlier
-        ? `compared with ${format.span(log.date(earlier.from), log.date(earlier.to))}`
-        : "no earlier days of that number to compare with",
+      hasComparison ? describeEarlier(log, chosen) : null,
     ];
     return words.filter(Boolean).join(" · ");
   }
 
+  function describeEarlier(log, chosen) {
+    const earlier = before(log, chosen);
+    return earlier
+      ? `compared with ${format.span(log.date(earlier.from), log.date(earlier.to))}`
+      : "no earlier days of that number to compare with";
+  }
+
+  smartrocket.describeEarlier = describeEarlier;
   smartrocket.usualDays = (log) => {
     const { from, to } = read(log, {});
     return { from, to };

@@ -104,7 +104,7 @@ smartrocket.start(async function (log, place) {
       { name: "Before", value: (row) => row.before },
       { name: "Change", value: (row) => row.views - row.before, show: (change) => `+${format.number(change)}` },
     ],
-    empty: "There are no earlier days of that number to compare with.",
+    empty: "No product was viewed more often than before.",
   });
   const partsPanel = tablePanel({
     title: "Subcategories", name: "subcategories", limit: 8, how: "The categories directly below, with all that is below them.",
@@ -198,13 +198,14 @@ smartrocket.start(async function (log, place) {
   function showRising(chosen, rows) {
     const earlier = smartrocket.earlier(log, chosen);
     if (!earlier) {
-      risingPanel.show([]);
+      risingPanel.show([], "There are no earlier days of that number to compare with.");
       return;
     }
     const before = log.count(smartrocket.restrict(log, earlier));
     const rising = rows.map((row) => ({ ...row, before: before.items[row.item * width + view] }));
     const lead = (row) => (row.views - row.before) / Math.sqrt(row.views + row.before + 1);
-    risingPanel.show(rising.filter((row) => row.views > row.before).sort((one, other) => lead(other) - lead(one)).slice(0, 40));
+    const shown = rising.filter((row) => row.views > row.before).sort((one, other) => lead(other) - lead(one)).slice(0, 40);
+    risingPanel.show(shown, `The chosen days ${smartrocket.describeEarlier(log, chosen)}.`);
   }
 
   function showParts(chosen, counted, rows) {
@@ -416,11 +417,11 @@ smartrocket.start(async function (log, place) {
 
   // ---------------------------------------------------------------- the page
 
-  const filters = smartrocket.filters(log, update);
+  const shownItemOf = (asked) => (asked.item ? log.itemNumber(asked.item) : null);
+  // A product has the categories that it has, and no card of this page compares the days with those before.
+  const filters = smartrocket.filters(log, update, () => ({ hasCategory: shownItemOf(address.read()) === null, hasComparison: false }));
   let shownItem;
   let updates = 0;
-
-  const shownItemOf = (asked) => (asked.item ? log.itemNumber(asked.item) : null);
 
   // What the address asks for and the log does not have.
   function describeMissing(asked, item) {

@@ -569,6 +569,19 @@ def test_data_that_arrives_late_does_not_stand_under_another_product(page, site,
     assert shown.all_inner_texts() == expected
 
 
+def test_the_page_of_a_product_offers_no_category(page, site, shop):
+    item = int(shop.events["itemid"].max())
+    visit(page, site, "products", "#category=1")
+    status, category = page.locator(".status"), page.get_by_label("Category", exact=True)
+    assert category.is_visible()
+    assert status.inner_text() == "28 days, 12 Feb – 10 Mar 2024 · Category 1"
+    assert "compared with 15 Jan – 11 Feb 2024" in page.locator("[data-panel=rising] .summary").inner_text()
+    page.evaluate("(item) => { location.hash += `&item=${item}`; }", item)
+    page.get_by_role("heading", name=f"Product {item}", exact=True).wait_for()
+    assert not category.is_visible()
+    assert status.inner_text() == "28 days, 12 Feb – 10 Mar 2024"
+
+
 @pytest.mark.parametrize("asked", ["999999999", "abc", "<b>1", "1e1"])
 @pytest.mark.parametrize("kind", ["item", "category"])
 def test_what_the_log_does_not_have_is_said(page, site, kind, asked):
