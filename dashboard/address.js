@@ -28,6 +28,14 @@
     change(changes) {
       write({ ...read(), ...changes });
     },
+    // Which of [value, text] options the address names; where it names none, the first.
+    option(name, options) {
+      const wanted = read()[name];
+      return (options.find(([value]) => value === wanted) || options[0])[0];
+    },
+    keepOption(name, options, value) {
+      smartrocket.address.change({ [name]: value === options[0][0] ? null : value });
+    },
     onTravel(listener) {
       listeners.push(listener);
     },

@@ -2,7 +2,7 @@
 smartrocket.start(function (log, place) {
   "use strict";
 
-  const { make, format, term, colours, panel, choice, nameKind, section, sum, averageWeek, noteUnpriced } = smartrocket;
+  const { make, format, term, colours, panel, choice, address, nameKind, section, sum, averageWeek, noteUnpriced } = smartrocket;
   const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
   const view = log.kinds.indexOf("view");
   const cart = log.kinds.indexOf("addtocart");
@@ -89,7 +89,7 @@ smartrocket.start(function (log, place) {
     log.hasPrices && ["revenue", "Revenue"], ["units", "Units"], log.hasOrders && ["orders", "Orders"],
     ["visitors", "Visitors"], ["views", "Views"], ["carts", "Adds to cart"],
   ].filter(Boolean);
-  let daily = DAILY[0][0];
+  let daily = null;
 
   // Why there is nothing to draw: nothing happened, or what it brought in is not known.
   function sayEmpty(name, total, where) {
@@ -112,12 +112,13 @@ smartrocket.start(function (log, place) {
       : dailyValues(name, log.count(restriction));
   }
 
+  const dailyChoice = choice("What is shown", DAILY, null, (name) => {
+    address.keepOption("daily", DAILY, name);
+    showDays();
+  });
   const dailyPanel = panel({
     title: "Day by day", name: "days", isWide: true, height: 300,
-    tools: [choice("What is shown", DAILY, daily, (name) => {
-      daily = name;
-      showDays();
-    })],
+    tools: [dailyChoice],
     how: [
       "A bar is a day (", term("utc", "UTC"), "), the line the mean of the seven days that end with it. ",
       smartrocket.canDrag ? "Drag over days to choose them; a double click brings back the usual days." : "",
@@ -141,6 +142,8 @@ smartrocket.start(function (log, place) {
   });
 
   function showDays() {
+    daily = address.option("daily", DAILY);
+    dailyChoice.choose(daily);
     const values = dailyValues(daily);
     const label = DAILY.find(([name]) => name === daily)[1];
     const all = Object.fromEntries(DAILY.map(([name]) => [name, dailyValues(name)]));
@@ -216,13 +219,15 @@ smartrocket.start(function (log, place) {
 
   // ---------------------------------------------------------------- hours and weekdays
 
-  let hourly = view;
+  // Named in the address as the filters name them.
+  const HOURLY = log.usedKinds.map((kind) => [kind, nameKind(kind)]);
+  const hourlyChoice = choice("Events shown", HOURLY, null, (kind) => {
+    address.keepOption("hourly", HOURLY, kind);
+    showWeek();
+  });
   const weekPanel = panel({
     title: "Hour and weekday", name: "week", height: 250,
-    tools: [choice("Events shown", log.usedKinds.map((kind) => [String(log.kinds.indexOf(kind)), nameKind(kind)]), String(view), (kind) => {
-      hourly = Number(kind);
-      showWeek();
-    })],
+    tools: [hourlyChoice],
     how: [`The stronger the colour, the more happened in that hour of the week, by the clock of ${log.timeZone}.`],
     columns: [
       { name: "Weekday", isText: true, value: (row) => row.weekday },
@@ -233,13 +238,15 @@ smartrocket.start(function (log, place) {
   });
 
   function showWeek() {
-    const cells = Array.from({ length: 168 }, (_, cell) => now.week[cell * width + hourly]);
+    const kind = address.option("hourly", HOURLY);
+    hourlyChoice.choose(kind);
+    const cells = Array.from({ length: 168 }, (_, cell) => now.week[cell * width + log.kinds.indexOf(kind)]);
     const total = sum(cells);
     const most = cells.indexOf(Math.max(...cells));
     const rows = cells.map((count, cell) => ({ weekday: WEEKDAYS[Math.floor(cell / 24)], hour: cell % 24, count }));
     weekPanel.show({
       empty: total ? null : "None of these events happened in the chosen days and categories.",
-      summary: `${nameKind(log.kinds[hourly])}: most on ${rows[most].weekday} from ${rows[most].hour}:00 (${format.number(cells[most])} of ${format.number(total)}).`,
+      summary: `${nameKind(kind)}: most on ${rows[most].weekday} from ${rows[most].hour}:00 (${format.number(cells[most])} of ${format.number(total)}).`,
       rows,
       draw: () => ({
         traces: [{
@@ -259,7 +266,7 @@ smartrocket.start(function (log, place) {
   // ---------------------------------------------------------------- categories
 
   const SIZES = [log.hasPrices && ["revenue", "Revenue"], ["units", "Units"], ["views", "Views"]].filter(Boolean);
-  let size = SIZES[0][0];
+  let size = null;
 
   function sizeOf(category, name) {
     if (name === "revenue") return now.categoryRevenue[category];
@@ -291,13 +298,11 @@ smartrocket.start(function (log, place) {
   }
 
   const chooseSize = (name) => {
-    size = name;
-    partsChoice.choose(name);
-    treeChoice.choose(name);
+    address.keepOption("size", SIZES, name);
     showCategories();
   };
-  const partsChoice = choice("Compared by", SIZES, size, chooseSize);
-  const treeChoice = choice("Area", SIZES, size, chooseSize);
+  const partsChoice = choice("Compared by", SIZES, null, chooseSize);
+  const treeChoice = choice("Area", SIZES, null, chooseSize);
 
   const partsPanel = panel({
     title: "Categories compared", name: "categories", height: 330, tools: [partsChoice],
@@ -308,7 +313,7 @@ smartrocket.start(function (log, place) {
     columns: [
       {
         name: "Category", isText: true, value: (row) => row.label,
-        show: (label, row) => (row.part ? smartrocket.link(`products.html${smartrocket.address.linkTo({ category: log.tree.ids[row.part - 1] })}`, label) : label),
+        show: (label, row) => (row.part ? smartrocket.link(`products.html${address.linkTo({ category: log.tree.ids[row.part - 1] })}`, label) : label),
       },
       log.hasPrices && { name: "Revenue", value: (row) => row.revenue, show: format.short },
       { name: "Units", value: (row) => row.units },
@@ -343,6 +348,9 @@ smartrocket.start(function (log, place) {
   });
 
   function showCategories() {
+    size = address.option("size", SIZES);
+    partsChoice.choose(size);
+    treeChoice.choose(size);
     const { sums, parts } = listParts();
     const label = SIZES.find(([name]) => name === size)[1].toLowerCase();
     const total = sum(parts.map((row) => row[size]));

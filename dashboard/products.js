@@ -27,7 +27,11 @@ smartrocket.start(async function (log, place) {
   // ---------------------------------------------------------------- search
 
   const search = make("input", {
-    type: "search", id: "product-search", placeholder: `e.g. ${log.items[0]}`, autocomplete: "off", oninput: find,
+    type: "search", id: "product-search", placeholder: `e.g. ${log.items[0]}`, autocomplete: "off",
+    oninput() {
+      address.change({ search: search.value });
+      find();
+    },
   });
   const found = tablePanel({
     title: "Search", name: "search", how: "Numbers that begin with what you type come first.",
@@ -440,6 +444,7 @@ smartrocket.start(async function (log, place) {
     said.textContent = describeMissing(asked, item);
     categoryView.hidden = item !== null;
     if (item !== shownItem) productView.hidden = true;
+    search.value = asked.search || "";
     // The links in the results keep the choice of days as it is now.
     find();
     const isOther = shownItem !== undefined && item !== shownItem;

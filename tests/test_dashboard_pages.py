@@ -472,6 +472,25 @@ def test_what_was_sold_at_unknown_prices_is_not_worth_nothing(page, plain):
     assert read_cards(visit(page, plain, "products", "#category=none"))["revenue"] is None
 
 
+def test_what_the_charts_show_is_in_the_address_and_comes_back(page, site):
+    visit(page, site, "business")
+    for panel, button in (("days", "Orders"), ("week", "Sales"), ("tree", "Units")):
+        page.locator(f"[data-panel={panel}]").get_by_role("button", name=button, exact=True).click()
+    summaries = page.locator("[data-panel] .summary")
+    chosen = summaries.all_inner_texts()
+    assert chosen[0].startswith("Orders: ")
+    page.reload()
+    page.wait_for_selector(READY)
+    assert summaries.all_inner_texts() == chosen
+    pressed = page.locator(".tools [aria-pressed=true]").all_inner_texts()
+    assert pressed == ["Orders", "Sales", "Units", "Units"]
+    for panel, button in (("days", "Revenue"), ("week", "Views"), ("categories", "Revenue")):
+        page.locator(f"[data-panel={panel}]").get_by_role("button", name=button, exact=True).click()
+    assert "#" not in page.url
+    visit(page, site, "business", "#daily=x&hourly=x&size=x")
+    assert page.locator(".tools [aria-pressed=true]").all_inner_texts() == ["Revenue", "Views", "Revenue", "Revenue"]
+
+
 def test_a_new_address_is_counted_once(page, site):
     visit(page, site, "business", "#category=1")
     page.evaluate("() => { window.travels = 0; smartrocket.address.onTravel(() => { window.travels += 1; }); }")
@@ -613,6 +632,19 @@ def test_a_product_with_a_large_number_is_found(page, site, tmp_path):
     assert read_cards(page)["views"] == views
     page.get_by_role("searchbox", name="Find a product").fill(str(item))
     assert page.locator("[data-panel=search] tbody th").first.inner_text() == f"Product {item}"
+
+
+def test_a_search_is_in_the_address_and_comes_back(page, site):
+    visit(page, site, "products")
+    field = page.get_by_role("searchbox", name="Find a product")
+    field.fill("1")
+    found = page.locator("[data-panel=search] tbody").inner_text()
+    page.reload()
+    page.wait_for_selector(READY)
+    assert field.input_value() == "1"
+    assert page.locator("[data-panel=search] tbody").inner_text() == found
+    field.fill("")
+    assert "#" not in page.url
 
 
 def test_a_category_shows_its_share_and_products(page, site, shop):
