@@ -32,6 +32,10 @@ smartrocket.start(async function (log, place) {
       address.change({ search: search.value });
       find();
     },
+    onkeydown(event) {
+      const first = found.element.querySelector("tbody a");
+      if (event.key === "Enter" && search.value.trim() && first) first.click();
+    },
   });
   const found = tablePanel({
     title: "Search", name: "search", how: "Numbers that begin with what you type come first.",
@@ -58,7 +62,10 @@ smartrocket.start(async function (log, place) {
     const text = search.value.trim();
     found.element.hidden = !text;
     if (!text) return;
-    const categories = Array.from(tree.ids.keys(), (place) => place + 1).filter((number) => String(tree.ids[number - 1]).startsWith(text));
+    const start = smartrocket.numberIn(text);
+    // Whoever names a product wants no category of the same number.
+    const numbers = /^product/i.test(text) ? [] : Array.from(tree.ids.keys(), (place) => place + 1);
+    const categories = numbers.filter((number) => String(tree.ids[number - 1]).startsWith(start));
     categories.sort((one, other) => (tree.ids[one - 1] < tree.ids[other - 1] ? -1 : 1));
     const items = smartrocket.findItems(log, text);
     found.show(

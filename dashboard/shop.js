@@ -54,9 +54,13 @@
     return tree;
   }
 
-  // The products whose number holds a text, or that are in the category of this number; the nearest first, and of these
+  // The number in what is typed as "920", "#920" or "Product 920".
+  smartrocket.numberIn = (text) => (/-?\d+/.exec(text) || [text.trim()])[0];
+
+  // The products whose number holds that of a text, or that are in the category of this number; the nearest first, and of these
   // the busiest.
-  smartrocket.findItems = function (shop, text) {
+  smartrocket.findItems = function (shop, typed) {
+    const text = smartrocket.numberIn(typed);
     const rank = (item) => {
       const id = String(shop.items[item]);
       return id === text ? 0 : id.startsWith(text) ? 1 : id.includes(text) ? 2 : 3;

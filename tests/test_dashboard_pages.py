@@ -634,6 +634,19 @@ def test_a_product_with_a_large_number_is_found(page, site, tmp_path):
     assert page.locator("[data-panel=search] tbody th").first.inner_text() == f"Product {item}"
 
 
+@pytest.mark.parametrize(
+    ("typed", "expected"),
+    [("Product 110", "Product 110"), ("#110", "Category 110"), ("category 110", "Category 110")],
+)
+def test_a_search_understands_names_and_takes_the_first_hit(page, site, typed, expected):
+    visit(page, site, "products")
+    field = page.get_by_role("searchbox", name="Find a product")
+    field.fill(typed)
+    assert page.locator("[data-panel=search] tbody th").first.inner_text() == expected
+    field.press("Enter")
+    page.locator("#dashboard h2[tabindex]", has_text=expected).wait_for()
+
+
 def test_a_search_is_in_the_address_and_comes_back(page, site):
     visit(page, site, "products")
     field = page.get_by_role("searchbox", name="Find a product")
