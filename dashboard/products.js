@@ -51,6 +51,7 @@ smartrocket.start(async function (log, place) {
   found.element.hidden = true;
   const searchBox = make(
     "div", { class: "filters search", role: "search" },
+    make("h2", { class: "visually-hidden" }, "Find a product or a category"),
     make("div", { class: "field" }, make("label", { for: "product-search" }, "Find a product or a category by its number"), search),
   );
 
