@@ -166,6 +166,8 @@ smartrocket.start(async function (log, place) {
       { name: "items", label: "Active products", value: rows.length, text: format.number(rows.length) },
     ].filter(Boolean));
     const dates = units.map((_, day) => log.date(chosen.from + day));
+    const past = log.count({ ...restriction, from: Math.max(0, chosen.from - 6), to: chosen.from - 1 });
+    const before = Array.from({ length: past.days }, (_, day) => past.daily[day * width + sold]);
     patternPanel.show({
       empty: sum(units) ? null : "Nothing was sold in the chosen days.",
       summary: `${format.plural(sum(units), "unit")} in ${format.plural(units.length, "day")}.`,
@@ -173,7 +175,7 @@ smartrocket.start(async function (log, place) {
       draw: () => ({
         traces: [
           { type: "bar", x: dates, y: units, name: "Units", marker: { color: colours().transaction, opacity: 0.6 } },
-          { type: "scatter", mode: "lines", x: dates, y: averageWeek(units), name: "Mean of 7 days", line: { color: colours().ink, width: 2 } },
+          { type: "scatter", mode: "lines", x: dates, y: averageWeek(units, before), name: "Mean of 7 days", line: { color: colours().ink, width: 2 } },
         ],
         layout: { bargap: 0.18, xaxis: { type: "date", showgrid: false, hoverformat: "%a %d %b %Y" } },
       }),

@@ -679,6 +679,16 @@ def test_a_category_shows_its_share_and_products(page, site, shop):
     assert set(parts) == {f"Category {number}" for number in TREE[TREE["parentid"] == 1]["categoryid"]}
 
 
+def test_the_mean_of_seven_days_looks_at_the_days_before(page, site, shop):
+    visit(page, site, "products", "#from=2024-02-01&to=2024-02-14")
+    see_all(page)
+    means = page.evaluate("document.querySelector('[data-panel=sales] .plot').data[1].y")
+    sold = shop.events[shop.events["event"] == "transaction"]
+    units = sold.groupby(sold["timestamp"].dt.normalize()).size()
+    units = units.reindex(pd.date_range("2024-01-26", "2024-02-14"), fill_value=0)
+    assert means == pytest.approx(units.rolling(7).mean().dropna().tolist())
+
+
 def test_a_heading_sorts_its_table(page, site):
     visit(page, site, "products")
     table = page.locator("[data-panel=products]")
