@@ -205,7 +205,8 @@ smartrocket.start(function (log, place) {
           traces: [{
             type: "bar", orientation: "h", y: rows.map((row) => row.label), x: rows.map((row) => row.count),
             text: rows.map((row) => `${format.number(row.count)} · ${format.percent(row.share)}`), textposition: "auto",
-            outsidetextfont: { color: ink }, insidetextfont: { color: "#fff" }, cliponaxis: false,
+            // On the colours of the steps, in both themes, black is read and white is not.
+            outsidetextfont: { color: ink }, insidetextfont: { color: "#000" }, cliponaxis: false,
             marker: { color: [one, two, three] }, hoverinfo: "skip",
           }],
           layout: {

@@ -537,6 +537,33 @@ def test_charts_follow_the_theme(browser, site):
     context.close()
 
 
+# The least contrast of the texts that stand inside marks of a chart, as WCAG reckons it.
+LEAST_CONTRAST = """(panel) => {
+    const read = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255)
+        .map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4));
+    const light = (colour) => read(colour).reduce((sum, part, at) => sum + part * [0.2126, 0.7152, 0.0722][at], 0.05);
+    const texts = [...document.querySelectorAll(`[data-panel=${panel}] .plot :is(.bartext-inside, g.slicetext text)`)];
+    return Math.min(...texts.map((text) => {
+        const mark = text.closest(".point, g.slice").querySelector("path");
+        const pair = [text, mark].map((element) => light(getComputedStyle(element).fill));
+        return Math.max(...pair) / Math.min(...pair);
+    }));
+}"""
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_texts_inside_charts_can_be_read(browser, site, scheme):
+    context = browser.new_context(color_scheme=scheme, viewport={"width": 1280, "height": 1600})
+    page = context.new_page()
+    visit(page, site, "business")
+    see_all(page)
+    page.wait_for_function(IS_DARK if scheme == "dark" else IS_LIGHT)
+    page.evaluate("smartrocket.drawn()")
+    for panel in ("funnel", "tree"):
+        assert 4.5 <= page.evaluate(LEAST_CONTRAST, panel) <= 21, panel
+    context.close()
+
+
 # ---------------------------------------------------------------- Products and categories
 
 
