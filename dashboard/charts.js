@@ -4,6 +4,8 @@
 
   const { make, newId, table, download } = smartrocket;
   const panels = new Set();
+  // The room above a saved picture that its title takes.
+  const TITLE = 40;
   const isCoarse = window.matchMedia("(pointer: coarse)").matches;
 
   function colour(name) {
@@ -86,6 +88,13 @@
   // Resolved when all charts that wait to be drawn are.
   smartrocket.drawn = () => new Promise(queue);
 
+  function csvButton(title, name, numbers) {
+    return make("button", {
+      type: "button", class: "quiet", "aria-label": `${title}: save as CSV`,
+      onclick: () => download(`${name}.csv`, numbers.csv()),
+    }, "CSV");
+  }
+
   // Return {element, show}. `show` takes what the panel has to tell for a choice of the reader:
   // draw() returns Plotly's traces and layout, `summary` says them in a sentence, `rows` fill the table,
   // `empty` says why there is nothing to draw.
@@ -97,7 +106,7 @@
     const files = make(
       "div", { class: "files" },
       make("button", { type: "button", class: "quiet", onclick: savePicture, "aria-label": `${title}: save as PNG` }, "PNG"),
-      make("button", { type: "button", class: "quiet", onclick: saveTable, "aria-label": `${title}: save as CSV` }, "CSV"),
+      csvButton(title, name, numbers),
     );
     const element = make(
       "section", { class: isWide ? "panel wide" : "panel", "aria-labelledby": heading, "data-panel": name },
@@ -115,12 +124,24 @@
     async function savePicture() {
       await draw();
       const { width } = plot.getBoundingClientRect();
-      const picture = await Plotly.toImage(plot, { format: "png", width: Math.round(width), height, scale: 2 });
+      const picture = await Plotly.toImage(
+        { data: plot.data, layout: { ...plot.layout, ...standAlone() } },
+        { format: "png", width: Math.round(width), height: height + TITLE, scale: 2 },
+      );
       download(`${name}.png`, picture);
     }
 
-    function saveTable() {
-      download(`${name}.csv`, numbers.csv());
+    // Away from the page a picture needs its title, and a ground on which its texts can be read.
+    function standAlone() {
+      // The legend, where there is one, has its room above the chart already.
+      const { t: top } = plot._fullLayout._size;
+      return {
+        title: {
+          text: neutralise(title), font: { size: 15 }, x: 0, xref: "container", xanchor: "left",
+          y: 1, yref: "container", yanchor: "top", pad: { l: 10, t: 12 },
+        },
+        margin: { ...plot.layout.margin, t: top + TITLE }, paper_bgcolor: colour("paper"), height: height + TITLE,
+      };
     }
 
     function show(newlyTold) {
@@ -129,6 +150,7 @@
       summary.textContent = told.empty || told.summary;
       plot.setAttribute("aria-label", `${title}. ${summary.textContent}`);
       element.classList.toggle("is-empty", Boolean(told.empty));
+      files.querySelectorAll("button").forEach((file) => { file.disabled = Boolean(told.empty); });
       numbers.show(told.rows || []);
       plan();
     }
@@ -177,12 +199,10 @@
     const heading = newId("panel");
     const summary = make("p", { class: "summary" });
     const numbers = table({ caption: title, columns, limit, empty });
+    const file = csvButton(title, name, numbers);
     const element = make(
       "section", { class: isWide ? "panel wide" : "panel", "aria-labelledby": heading, "data-panel": name },
-      make("header", {}, make("h3", { id: heading }, title), make("button", {
-        type: "button", class: "quiet", "aria-label": `${title}: save as CSV`,
-        onclick: () => download(`${name}.csv`, numbers.csv()),
-      }, "CSV")),
+      make("header", {}, make("h3", { id: heading }, title), file),
       summary, numbers.element, make("p", { class: "how" }, ...[how].flat()),
     );
     return {
@@ -190,6 +210,7 @@
       show(rows, text = "") {
         summary.textContent = text;
         summary.hidden = !text;
+        file.disabled = !rows.length;
         numbers.show(rows);
       },
     };

@@ -398,12 +398,44 @@ def test_a_chart_is_saved_as_a_picture(page, site):
     assert save(page, "From a view to a sale: save as PNG").startswith(b"\x89PNG")
 
 
+def test_a_picture_of_a_dark_page_can_be_read_alone(browser, site):
+    context = browser.new_context(color_scheme="dark", viewport={"width": 1280, "height": 900})
+    page = context.new_page()
+    visit(page, site, "business")
+    see_all(page)
+    page.wait_for_function(IS_DARK)
+    page.evaluate(
+        """() => {
+            const draw = Plotly.toImage;
+            Plotly.toImage = (figure, options) => {
+                window.saved = figure.layout;
+                return draw(figure, options);
+            };
+        }"""
+    )
+    picture = save(page, "From a view to a sale: save as PNG")
+    assert page.evaluate("saved.title.text") == "From a view to a sale"
+    corner = page.evaluate(
+        """async (bytes) => {
+            const image = await createImageBitmap(new Blob([new Uint8Array(bytes)]));
+            const context = new OffscreenCanvas(image.width, image.height).getContext("2d");
+            context.drawImage(image, 0, 0);
+            return [...context.getImageData(2, 2, 1, 1).data];
+        }""",
+        list(picture),
+    )
+    assert corner == [0x12, 0x17, 0x1D, 255]
+    context.close()
+
+
 def test_an_empty_choice_says_so(page, site):
     visit(page, site, "business", "#category=3")
     assert read_cards(page)["units"] == 0
     text = page.locator("[data-panel=days] .summary").inner_text()
     assert text == "Nothing of this happened in the chosen days."
     assert page.locator("[data-panel=days].is-empty").count() == 1
+    for file in page.locator("[data-panel=days] .files button").all():
+        assert file.is_disabled()
 
 
 def test_an_address_with_nonsense_shows_the_usual_days(page, site):
