@@ -328,7 +328,7 @@ smartrocket.start(function (log, place) {
     title: "The tree of categories", name: "tree", height: 330, tools: [treeChoice],
     how: [
       "The larger a field, the larger its part; the stronger its colour, the more sales for each view. ",
-      "Choose a field to see only that ", term("category-tree", "category"), ".",
+      "Choose a field to see only that ", term("category-tree", "category"), ". Products without a category are left out.",
     ],
     columns: [
       { name: "Category", isText: true, value: (row) => row.label },
@@ -348,6 +348,13 @@ smartrocket.start(function (log, place) {
     },
   });
 
+  function describeLead(parts, whole) {
+    const [first] = parts;
+    if (parts.length === 1) return `There is nothing to compare: ${first.label} has all ${whole}.`;
+    const share = first[size] / sum(parts.map((row) => row[size]));
+    return `${first.label} leads with ${format.percent(share)} ${whole}, ahead of ${format.plural(parts.length - 1, "other part")}.`;
+  }
+
   function showCategories() {
     size = address.option("size", SIZES);
     partsChoice.choose(size);
@@ -357,11 +364,8 @@ smartrocket.start(function (log, place) {
     const total = sum(parts.map((row) => row[size]));
     const empty = sayEmpty(size, total, "the chosen days and events");
     const shown = parts.slice(0, 12);
-    const summary = total
-      ? `${parts[0].label} leads with ${format.percent(parts[0][size] / total)} of the ${label}, ahead of ${format.plural(parts.length - 1, "other part")}.`
-      : "";
     partsPanel.show({
-      empty, summary, rows: parts,
+      empty, summary: total ? describeLead(parts, `of the ${label}`) : "", rows: parts,
       draw: () => ({
         traces: [{
           type: "bar", orientation: "h", y: shown.map((row) => row.label), x: shown.map((row) => row[size]),
@@ -387,7 +391,9 @@ smartrocket.start(function (log, place) {
     }
     fields.sort((one, other) => other[size] - one[size]);
     treePanel.show({
-      empty: fields.length ? null : "No event of the chosen ones is in a known category.", summary, rows: fields,
+      empty: chosen.category === 0 ? "The tree holds known categories only." : sayEmpty(size, fields.length, "known categories"),
+      summary: fields.length ? describeLead(parts.filter((row) => row.part), `of the ${label} in known categories`) : "",
+      rows: fields,
       draw: () => drawTree(fields),
     });
   }
@@ -421,7 +427,8 @@ smartrocket.start(function (log, place) {
         textfont: { color: ink }, pathbar: { visible: false }, textinfo: "label+text", tiling: { pad: 2 },
         hovertemplate: "%{label}: %{value:,.0f}<br>%{color:.2f} sales for 100 views<extra></extra>",
       }],
-      layout: { hovermode: "closest", margin: { l: 0, r: 0, t: 0, b: 0 } },
+      // A name that does not fit its field at a size that can be read is left out.
+      layout: { hovermode: "closest", margin: { l: 0, r: 0, t: 0, b: 0 }, uniformtext: { minsize: 10, mode: "hide" } },
     };
   }
 

@@ -569,6 +569,36 @@ def test_charts_follow_the_theme(browser, site):
     context.close()
 
 
+def test_the_tree_and_its_summary_leave_out_what_has_no_category(page, site):
+    visit(page, site, "business")
+    rows = read_csv(save(page, "Categories compared: save as CSV"))
+    known = {row["Category"]: float(row["Revenue"]) for row in rows if row["Category"] != "No category"}
+    assert len(known) == len(rows) - 1
+    first = max(known, key=known.get)
+    share = f"{first} leads with {known[first] / sum(known.values()):.1%} of the revenue in known categories, "
+    summary = page.locator("[data-panel=tree] .summary").inner_text().replace("\u00a0%", "%")
+    assert summary == f"{share}ahead of {len(known) - 1} other part{'s' * (len(known) > 2)}."
+
+
+def test_a_category_without_parts_is_not_compared(page, site):
+    visit(page, site, "business", "#category=110")
+    summary = page.locator("[data-panel=categories] .summary").inner_text()
+    assert summary == "There is nothing to compare: Category 110 itself has all of the revenue."
+
+
+def test_names_in_the_tree_are_left_out_where_they_would_be_too_small(page, site):
+    visit(page, site, "business")
+    page.locator("[data-panel=tree]").evaluate("(panel) => { panel.style.maxWidth = '9rem'; }")
+    see_all(page)
+    sizes = page.locator("[data-panel=tree] g.slicetext text").evaluate_all(
+        """(texts) => texts.map((text) => {
+            const { a } = text.getCTM();
+            return a * parseFloat(getComputedStyle(text).fontSize);
+        }).filter(Boolean)"""
+    )
+    assert min(sizes) >= 9.9
+
+
 # The least contrast of the texts that stand inside marks of a chart, as WCAG reckons it.
 LEAST_CONTRAST = """(panel) => {
     const read = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map((part) => part / 255)
