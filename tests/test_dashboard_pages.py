@@ -170,6 +170,22 @@ def test_every_page_opens_cleanly_and_asks_no_other_host(browser, site, address,
     assert wrong == []
 
 
+def test_a_wide_window_has_the_page_in_its_middle(browser, site):
+    context = browser.new_context(viewport={"width": 2560, "height": 900})
+    page = context.new_page()
+    visit(page, site, "business")
+    left, right = page.evaluate(
+        """() => {
+            const content = document.querySelector("main.content").getBoundingClientRect();
+            const sidebar = document.querySelector("#quarto-sidebar").getBoundingClientRect();
+            return [content.left - sidebar.right, innerWidth - content.right];
+        }"""
+    )
+    assert left == pytest.approx(right, abs=60)
+    assert len(set(page.locator(".card").evaluate_all("(cards) => cards.map((card) => card.offsetTop)"))) == 1
+    context.close()
+
+
 @pytest.mark.parametrize("name", PAGES)
 def test_names_from_the_data_are_text(page, site, name):
     visit(page, site, name, f"#model={quote(HOSTILE)}")
