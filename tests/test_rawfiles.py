@@ -185,6 +185,14 @@ def test_files_in_gzip_are_read_under_either_name(tmp_path, connection):
     assert RawFiles.describe(raw).present()[0].name == "events.csv.gz"
 
 
+@pytest.mark.parametrize("name", ["events.csv", "item_properties.csv", "category_tree.csv"])
+def test_a_file_that_is_there_twice_is_not_chosen_between(tmp_path, name):
+    raw = write_shop(tmp_path, HEADER + ROW, "timestamp,itemid,property,value\n", "categoryid,parentid\n")
+    (tmp_path / f"{name}.gz").write_bytes(gzip.compress((tmp_path / name).read_bytes()))
+    with pytest.raises(InputError, match=rf"/{name} and {name}\.gz lie side by side: keep the one"):
+        RawFiles.describe(raw).present()
+
+
 def test_a_damaged_gzip_file_is_named(tmp_path, connection):
     raw = write_shop(tmp_path / "raw", "")
     events = tmp_path / "raw" / "events.csv"

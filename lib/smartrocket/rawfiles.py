@@ -80,9 +80,14 @@ class RawFiles:
         return self.find(self.category_tree)
 
     def find(self, name: str) -> Path | None:
-        """Return the path of a file under its name or, compressed, under `<name>.gz`; None where it is absent."""
-        paths = (self.folder / name, self.folder / f"{name}.gz")
-        return next((path for path in paths if path.is_file()), None)
+        """Return the path of a file under its name or, compressed, under `<name>.gz`; None where it is absent.
+
+        Raises InputError where both are there, since they may differ.
+        """
+        paths = [path for path in (self.folder / name, self.folder / f"{name}.gz") if path.is_file()]
+        if len(paths) > 1:
+            raise InputError(f"{paths[0]} and {paths[1].name} lie side by side: keep the one that is to be read.")
+        return paths[0] if paths else None
 
     def present(self) -> list[Path]:
         """Return every file that exists, events first. Raises InputError when the events are missing."""
