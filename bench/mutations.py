@@ -18,6 +18,7 @@ import signal
 import sys
 import tempfile
 import traceback
+import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -239,6 +240,7 @@ SHEET_MUTATIONS |= {
     "gzip": rewrite(lambda random, sheet: gzip.compress(sheet.write(), mtime=0)),
     "gzip cut": rewrite(lambda random, sheet: cut(random, gzip.compress(sheet.write(), mtime=0), 20)),
     "gzip damaged": rewrite(damage_gzip),
+    "gzip and zeros": rewrite(lambda random, sheet: gzip.compress(sheet.write(), mtime=0) + b"\0" * 100),
     "ZIP": rewrite(lambda random, sheet: b"PK\x03\x04" + random.randbytes(500)),
     "noise": rewrite(lambda random, sheet: random.randbytes(2000)),
     "flipped bytes": rewrite(flip_bytes),
@@ -417,7 +419,10 @@ def read_rows(content: bytes, name: str) -> tuple[list[dict[str, str]], bool]:
     """Return the rows of a file, column by column, and whether the reading of them is a matter of taste."""
     try:
         if content.startswith(b"\x1f\x8b"):
-            content = gzip.decompress(content)
+            unpacker = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            content = unpacker.decompress(content)
+            if unpacker.unused_data or not unpacker.eof:
+                raise UnreadableError
         text = content.decode("utf-8-sig")
     except Exception:
         raise UnreadableError from None

@@ -185,6 +185,13 @@ def test_files_in_gzip_are_read_under_either_name(tmp_path, connection):
     assert RawFiles.describe(raw).present()[0].name == "events.csv.gz"
 
 
+def test_a_gzip_file_may_be_several_in_one(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", "")
+    parts = [gzip.compress(text.encode()) for text in (HEADER + ROW, "", ROW * 2)]
+    (tmp_path / "raw" / "events.csv").write_bytes(b"".join(parts))
+    assert len(read(tmp_path, connection, raw)["events"]) == 3
+
+
 @pytest.mark.parametrize("name", ["events.csv", "item_properties.csv", "category_tree.csv"])
 def test_a_file_that_is_there_twice_is_not_chosen_between(tmp_path, name):
     raw = write_shop(tmp_path, HEADER + ROW, "timestamp,itemid,property,value\n", "categoryid,parentid\n")
@@ -199,7 +206,7 @@ def test_a_damaged_gzip_file_is_named(tmp_path, connection):
     packed = gzip.compress("".join([HEADER, *(ROW.replace("1,v", f"{row},v") for row in range(50_000))]).encode())
     # The last eight bytes are the sum of the content and its length.
     wrong_sum = packed[:-8] + bytes([packed[-8] ^ 0xFF]) + packed[-7:]
-    for content in (packed[:12], packed[:-500], b"\x1f\x8b" + b"x" * 50, wrong_sum):
+    for content in (packed[:12], packed[:-500], b"\x1f\x8b" + b"x" * 50, wrong_sum, packed + b"\0" * 100):
         events.write_bytes(content)
         with pytest.raises(InputError, match=r"events\.csv is a damaged gzip file"):
             ingest(raw, Workspace(tmp_path / "build"), connection)
