@@ -281,6 +281,7 @@ ID_VALUES = {
     "underscored": "1_000",
     "with thousands separators": "1,000",
     "with blanks and signs": lambda text: f" +{text} ",
+    "with a vertical tab": lambda text: f"\v{text}",
 }
 TIME_VALUES = {
     "in seconds": lambda text: str(int(text) // 1000),
@@ -330,6 +331,9 @@ EVENT_MUTATIONS |= {
 }
 PROPERTY_MUTATIONS |= {
     "odd prices": change_values("value", "n-5.000", "nNaN", "ninf", "n1e300", "-1", "1e13", "n", "n0x10", " 5 "),
+    "prices that some read": change_values(
+        "value", "n1_0", "n5d", "n5f", "5D", "Infinity", "1e400", "\v5", "5\u2028", "5."
+    ),
     "values of a megabyte": change_values("value", "z" * 1_000_000, share=0.01),
     "values of five megabytes": change_values("value", "z" * 5_000_000, share=0),
     "names of a megabyte": change_values("property", "p" * 1_000_000, share=0.01),
@@ -461,7 +465,7 @@ def read_rows(content: bytes, name: str) -> tuple[list[dict[str, str]], bool]:
 
 def read_whole(text: str | None) -> int | None:
     """Read a whole number that fits 64 bits; None for anything else."""
-    if text is None or not re.fullmatch(r"[ \t\n\r\f\v]*[+-]?[0-9]+(\.0*)?[ \t\n\r\f\v]*", text):
+    if text is None or not re.fullmatch(r"[ \t\n\r\f]*[+-]?[0-9]+(\.0*)?[ \t\n\r\f]*", text):
         return None
     number = int(text.strip().split(".")[0])
     return number if -(2**63) <= number < 2**63 else None
@@ -485,7 +489,7 @@ def judge_events(rows: list[dict[str, str]]) -> Iterator[str]:
         moment, visitor, item, order = (
             read_whole(row.get(name)) for name in ("timestamp", "visitorid", "itemid", "transactionid")
         )
-        kind = row["event"].strip(" \t\n\r\f\v").lower()
+        kind = row["event"].strip(" \t\n\r\f").lower()
         known = kind in ("view", "addtocart", "transaction", "removefromcart")
         reason = (
             judge_time(moment)
@@ -543,8 +547,8 @@ def judge_properties(rows: list[dict[str, str]]) -> Iterator[str]:
 
 def read_price(text: str) -> float | None:
     """Read a price as RetailRocket writes it, or plainly; None where it is no finite number."""
-    text = text.removeprefix("n").strip(" \t\n\r\f\v")
-    if not re.fullmatch(r"[+-]?([0-9]+(_[0-9]+)*\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
+    text = text.removeprefix("n").strip(" \t\n\r\f")
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?", text):
         return None
     price = float(text)
     return price if abs(price) < float("inf") else None
@@ -555,7 +559,7 @@ def judge_tree(rows: list[dict[str, str]]) -> Iterator[str]:
     parents: dict[int, int | None] = {}
     for row in rows:
         category, parent = read_whole(row["categoryid"]), read_whole(row["parentid"])
-        if row["parentid"].strip(" \t\n\r\f\v") and parent is None:
+        if row["parentid"].strip(" \t\n\r\f") and parent is None:
             raise UnreadableError
         if category is None:
             yield "no readable category id"

@@ -245,6 +245,9 @@ def judge_snapshots(connection, rows):
         ((START, 1, "790", "n-2.000"), "price is negative"),
         ((START, 1, "790", "nan"), "price is not a number"),
         ((START, 1, "790", "inf"), "price is not a number"),
+        ((START, 1, "790", "Infinity"), "price is not a number"),
+        ((START, 1, "790", "1e400"), "price is not a number"),
+        ((START, 1, "790", "n1_0"), "price is not a number"),
         ((START, 1, "available", "2"), "neither 0 nor 1"),
         ((START, 1, "available", None), "neither 0 nor 1"),
         ((START, 1, "790", "n0.000"), None),
@@ -310,6 +313,18 @@ def test_times_and_numbers_are_parsed(connection):
     assert parsed.timestamp.isna().tolist() == [False, False, True]
     assert parsed.number.iloc[:2].tolist() == [12.5, 7]
     assert pd.isna(parsed.number.iloc[2])
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("n12.500", 12.5), ("7", 7), (" +7\t", 7), ("n.5", 0.5), ("5.", 5), ("n-2e1", -20), ("1E+2", 100), ("n 5", 5)]
+    + [(text, None) for text in ("", "n", "nn1", "n1_0", "n5d", "5F", "0x10", ".", "1e", "nan", "inf", "1e400")]
+    + [(text, None) for text in ("\v5", "5\u2028", "\u00a05", "1 2", "5 n")],
+)
+def test_only_what_is_written_as_a_number_is_one(connection, text, number):
+    table = load(connection, pd.DataFrame({"text": [text]}))
+    found = cleaning.parse_number(table.text).to_pandas()[0]
+    assert (found == number) if number is not None else pd.isna(found)
 
 
 def test_circles_are_found():

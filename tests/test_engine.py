@@ -27,7 +27,8 @@ def test_a_kept_table_stays_when_what_it_came_from_changes(connection):
 @pytest.mark.parametrize(
     ("text", "number"),
     [("12", 12), ("-3", -3), (" 7 ", 7), ("+5", 5), ("12.0", 12), ("12.", 12), ("007", 7)]
-    + [(text, None) for text in ("", "12.6", "1e3", "0x10", "1_000", "nan", "9223372036854775808", "twelve", "1 2")],
+    + [(text, None) for text in ("", "12.6", "1e3", "0x10", "1_000", "nan", "9223372036854775808", "twelve", "1 2")]
+    + [(text, None) for text in ("\v7", "7\u2028", "\u00a07", "5d")],
 )
 def test_whole_numbers_are_read_and_nothing_else(connection, text, number):
     table = load(connection, pd.DataFrame({"text": [text]}))
@@ -36,8 +37,8 @@ def test_whole_numbers_are_read_and_nothing_else(connection, text, number):
 
 
 def test_blanks_go_at_both_ends_only(connection):
-    table = load(connection, pd.DataFrame({"text": [" \tview v\n ", "v", " "]}))
-    assert strip(table.text).to_pandas().tolist() == ["view v", "v", ""]
+    table = load(connection, pd.DataFrame({"text": [" \tview v\n ", "v", " ", "\vv", "v\u2028"]}))
+    assert strip(table.text).to_pandas().tolist() == ["view v", "v", "", "\vv", "v\u2028"]
 
 
 def test_a_table_is_written_in_its_order_and_counted(connection, tmp_path):

@@ -1,9 +1,11 @@
 """Cleaning: from the raw files to trustworthy tables, with a ledger that accounts for every row."""
 
+import sys
+
 import ibis
 import pandas as pd
 
-from smartrocket.engine import read_whole, strip, to_timestamp
+from smartrocket.engine import BLANKS, read_whole, strip, to_timestamp
 from smartrocket.errors import InputError
 from smartrocket.wording import plural
 
@@ -20,6 +22,8 @@ LONGEST_SILENCE_DAYS = 366
 DAY_MILLISECONDS = 86_400_000
 # No price is higher in any currency; sums of what is would not be numbers.
 HIGHEST_PRICE = 1e12
+# How a number is written. What else may be cast to one is not the same in each engine.
+NUMBER = rf"^n?{BLANKS}*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANKS}*\z"
 # A tree that is deeper is a chain of mistakes.
 DEEPEST_LEVEL = 100
 
@@ -202,7 +206,9 @@ def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
     used.
     """
     role = ibis.cases(*((raw.property == name, role) for role, name in properties.items()))
-    judged = raw.mutate(role=role, number=parse_number(raw.value))
+    judged = raw.mutate(role=role)
+    # Looking at the letters of every value would take long.
+    judged = judged.mutate(number=parse_number((judged.role == "price").ifelse(judged.value, None)))
     reason = ibis.cases(
         (judged.role.isnull(), "other property"),
         *judge_timestamps(judged.timestamp),
@@ -218,8 +224,10 @@ def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
 
 def parse_number(value: ibis.expr.types.StringColumn) -> ibis.expr.types.FloatingColumn:
     """Read a number as RetailRocket writes it (`n12.000`) or plainly (`12`); anything else is missing."""
-    number = value.startswith("n").ifelse(value.substr(1), value).try_cast("float64")
-    return (number.isnan() | number.isinf()).ifelse(None, number)
+    plain = value.startswith("n").ifelse(value.substr(1), value)
+    number = value.re_search(NUMBER).ifelse(plain, None).try_cast("float64")
+    # Ibis finds no infinity in Spark.
+    return (number.abs() <= sys.float_info.max).ifelse(number, None)
 
 
 def make_history(judged: ibis.Table, role: str, value: ibis.Value, name: str) -> ibis.Table:

@@ -20,6 +20,8 @@ from smartrocket.files import ROOT, replacing
 
 # A raw file's line may hold a whole description.
 LONGEST_LINE = 4 * 1024 * 1024
+# What may stand around a number or a name. What \s takes for blank, and $ for the end, is not the same in each engine.
+BLANKS = r"[ \t\n\r\f]"
 
 
 def connect(memory_limit: str = "2GB", threads: int = 2, engine: str = "duckdb") -> BaseBackend:
@@ -100,7 +102,7 @@ def read_whole(text: ibis.expr.types.StringColumn) -> ibis.expr.types.IntegerCol
     number = text.nullif("").try_cast("int64")
     # Most numbers are written just as the engine writes them, and need no look at their letters. Engines differ in
     # what they make of others.
-    digits = text.re_extract(r"^\s*([+-]?[0-9]+)(\.0*)?\s*$", 1).nullif("")
+    digits = text.re_extract(rf"^{BLANKS}*([+-]?[0-9]+)(\.0*)?{BLANKS}*\z", 1).nullif("")
     return (number.cast("string") == text).ifelse(number, digits.try_cast("int64"))
 
 
@@ -119,7 +121,7 @@ def to_timestamp(milliseconds: ibis.expr.types.IntegerColumn) -> ibis.expr.types
 def strip(text: ibis.expr.types.StringColumn) -> ibis.expr.types.StringColumn:
     """Take the blanks off both ends of a text."""
     # Ibis' own strip takes the letter v off as well, in Spark, which knows no vertical tab.
-    return text.re_replace(r"^\s+|\s+$", "")
+    return text.re_replace(rf"^{BLANKS}+|{BLANKS}+\z", "")
 
 
 # Rows of a group in a Parquet file: enough to compress well, few enough to skip.
