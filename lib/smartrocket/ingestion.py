@@ -1,6 +1,8 @@
 """Ingestion: a shop's raw files copied to Parquet, row by row as they are, before anything is cleaned."""
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import groupby
 from pathlib import Path
 
@@ -9,9 +11,9 @@ import ibis
 import pyarrow.parquet as pq
 from ibis.backends import BaseBackend
 
-from smartrocket.engine import LONGEST_LINE, keeping_order, read_csv, read_whole, strip, write_parquet
+from smartrocket.engine import LONGEST_LINE, keeping_order, open_reader, read_csv, read_whole, strip, write_parquet
 from smartrocket.errors import InputError
-from smartrocket.files import replacing
+from smartrocket.files import remove, replacing
 from smartrocket.rawfiles import (
     CATEGORIES,
     EVENTS,
@@ -51,13 +53,21 @@ def read_column(text: ibis.expr.types.StringColumn, kind: str) -> ibis.Value:
     return text if kind == "string" else read_whole(text)
 
 
-def store(table: ibis.Table, path: Path) -> int:
-    """Stream a raw table to Parquet; returns its rows.
+def read_files(
+    connection: BaseBackend, paths: list[Path], schema: dict[str, str], columns: dict[str, str]
+) -> ibis.Table:
+    """Open the files of one table, in their order and without loading them, as `read_table` does."""
+    # Parts of the same columns are read in one go, which takes less time and memory than a union.
+    headers = {path: (read_header(path), is_compressed(path)) for path in paths}
+    parts = [read_table(connection, list(alike), schema, columns) for _, alike in groupby(headers, headers.get)]
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
-    Raises InputError that names file and line where a line cannot be read.
-    """
+
+@contextmanager
+def naming_lines() -> Iterator[None]:
+    """Turn what DuckDB finds wrong with raw files into an InputError that names file and line where it knows them."""
     try:
-        return write_parquet(table, path)
+        yield
     except duckdb.Error as error:
         message = str(error)
         line = re.search(r"CSV Error on Line: (\d+)", message)
@@ -100,26 +110,53 @@ def ingest(raw: dict, workspace: Workspace, connection: BaseBackend) -> dict[str
     check_files(files)
     for path in files.present():
         check_whole(path)
-    events = read_table(connection, [files.events_path()], EVENTS, files.columns)
-    # Parts of the same columns are read in one go, in their order, which takes less time and memory than a union.
-    headers = {path: (read_header(path), is_compressed(path)) for path in files.properties_paths()}
-    alike = [list(paths) for _, paths in groupby(headers, headers.get)]
-    parts = [read_table(connection, paths, PROPERTIES) for paths in alike]
     tree = files.category_tree_path()
     tables = {
-        "events": (events, EVENTS),
-        "properties": (ibis.union(*parts) if len(parts) > 1 else parts[0] if parts else None, PROPERTIES),
-        "categories": (read_table(connection, [tree], CATEGORIES) if tree else None, CATEGORIES),
+        "events": ([files.events_path()], EVENTS, files.columns),
+        "properties": (files.properties_paths(), PROPERTIES, {}),
+        "categories": ([tree] if tree else [], CATEGORIES, {}),
     }
     rows = {}
     # The profile counts rows that are older than the row before them, so the order of the file is part of the data.
     with keeping_order(connection):
-        for name, (table, schema) in tables.items():
+        for name, (paths, schema, columns) in tables.items():
             path = workspace.path(f"interim/raw_{name}.parquet")
-            rows[name] = store_empty(schema, path) if table is None else store(table, path)
+            rows[name] = store(connection, paths, schema, columns, path) if paths else store_empty(schema, path)
     if tree:
         check_parents(connection, tree)
     return rows
+
+
+def store(
+    connection: BaseBackend, paths: list[Path], schema: dict[str, str], columns: dict[str, str], path: Path
+) -> int:
+    """Stream the raw files of one table to Parquet; returns its rows.
+
+    Raises InputError that names file and line where a line cannot be read, on every engine in the same words.
+    """
+    table = read_files(connection, paths, schema, columns)
+    reader = open_reader(connection)
+    if reader is connection:
+        with naming_lines():
+            return write_parquet(table, path)
+    # Spark makes something of every line. So DuckDB reads the files first, and both must have found the same.
+    with naming_lines():
+        expected = measure(read_files(reader, paths, schema, columns))
+    rows = write_parquet(table, path)
+    if measure(reader.read_parquet(path)) != expected:
+        remove(path)
+        names = ", ".join(map(str, paths))
+        raise InputError(
+            f"{names}: Spark does not read the same there as DuckDB does; save it anew as comma-separated UTF-8 text, "
+            "or set `engine: duckdb` in the profile's `shared:`."
+        )
+    return rows
+
+
+def measure(table: ibis.Table) -> dict[str, int]:
+    """Return the rows of a table, and for each column how long its values are together, as text."""
+    lengths = {name: table[name].cast("string").length().sum().fill_null(0) for name in table.columns}
+    return table.aggregate(rows=table.count(), **lengths).to_pandas().astype("int64").iloc[0].to_dict()
 
 
 def check_parents(connection: BaseBackend, tree: Path) -> None:
