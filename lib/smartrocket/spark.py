@@ -44,7 +44,8 @@ def connect(memory_limit: str, threads: int, spill: Path) -> BaseBackend:
     except PySparkException as error:
         message = str(error).splitlines()[0]
         raise InputError(f"Spark did not start ({message}); it needs Java 17 or newer: {REMEDY}.") from None
-    session.sparkContext.setLogLevel("ERROR")
+    # What is wrong is raised; Java's own account of it would stand above that.
+    session.sparkContext.setLogLevel("OFF")
     atexit.register(remove, spill)
     return ibis.pyspark.connect(session)
 
