@@ -1,11 +1,13 @@
 import gzip
 
+import duckdb
 import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
 from shops import REAL, REAL_EVENTS, write_shop
+from smartrocket import ingestion
 from smartrocket.engine import connect
 from smartrocket.errors import InputError
 from smartrocket.ingestion import ingest
@@ -210,6 +212,37 @@ def test_a_damaged_gzip_file_is_named(tmp_path, connection):
         events.write_bytes(content)
         with pytest.raises(InputError, match=r"events\.csv is a damaged gzip file"):
             ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+def fail_to_write(monkeypatch, error: Exception) -> None:
+    def write_parquet(*_):
+        raise error
+
+    monkeypatch.setattr(ingestion, "write_parquet", write_parquet)
+
+
+def test_what_duckdb_says_of_no_file_is_said_of_those_that_were_read(tmp_path, connection, monkeypatch):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW)
+    fail_to_write(monkeypatch, duckdb.IOException("IO Error: Input is not\na GZIP stream"))
+    with pytest.raises(InputError, match=r"/events\.csv cannot be read \(IO Error: Input is not a GZIP stream\): save"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (duckdb.IOException, 'IO Error: Could not write file "raw_events.parquet": No space left on device'),
+        (duckdb.OutOfMemoryException, "Out of Memory Error: failed to allocate data"),
+        (duckdb.InterruptException, "INTERRUPT Error: Interrupted!"),
+    ],
+    ids=["disk", "memory", "interruption"],
+)
+def test_what_the_machine_lacks_is_not_said_of_a_file(tmp_path, connection, monkeypatch, kind, message):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW)
+    fail_to_write(monkeypatch, kind(message))
+    with pytest.raises(kind) as caught:
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+    assert str(caught.value) == message
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 from ibis.backends import BaseBackend
 
 from smartrocket.engine import LONGEST_LINE, keeping_order, open_reader, read_csv, read_whole, strip, write_parquet
-from smartrocket.errors import InputError
+from smartrocket.errors import InputError, explain_system_error
 from smartrocket.files import remove, replacing
 from smartrocket.rawfiles import (
     CATEGORIES,
@@ -26,6 +26,9 @@ from smartrocket.rawfiles import (
     read_header,
 )
 from smartrocket.workspace import Workspace
+
+# What DuckDB raises over the content of a file, and not over memory or an interruption.
+READING_ERRORS = (duckdb.IOException, duckdb.InvalidInputException, duckdb.DataError)
 
 
 def read_table(
@@ -64,7 +67,7 @@ def read_files(
 
 
 @contextmanager
-def naming_lines() -> Iterator[None]:
+def naming_lines(paths: list[Path]) -> Iterator[None]:
     """Turn what DuckDB finds wrong with raw files into an InputError that names file and line where it knows them."""
     try:
         yield
@@ -72,6 +75,10 @@ def naming_lines() -> Iterator[None]:
         message = str(error)
         line = re.search(r"CSV Error on Line: (\d+)", message)
         file = re.search(r"^ *file = (.+)$", message, re.MULTILINE)
+        if file is None and isinstance(error, READING_ERRORS) and explain_system_error(message) is None:
+            names = ", ".join(map(str, paths))
+            said = " ".join(message.split())[:300]
+            raise InputError(f"{names} cannot be read ({said}): save or copy it anew, as plain CSV in UTF-8.") from None
         if file is None:
             raise
         if line is None:
@@ -137,10 +144,10 @@ def store(
     table = read_files(connection, paths, schema, columns)
     reader = open_reader(connection)
     if reader is connection:
-        with naming_lines():
+        with naming_lines(paths):
             return write_parquet(table, path)
     # Spark makes something of every line. So DuckDB reads the files first, and both must have found the same.
-    with naming_lines():
+    with naming_lines(paths):
         expected = measure(read_files(reader, paths, schema, columns))
     rows = write_parquet(table, path)
     if measure(reader.read_parquet(path)) != expected:
