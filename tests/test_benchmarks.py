@@ -175,7 +175,8 @@ def test_pages_are_told_in_one_unit_with_the_longest_wait():
 
 def test_trials_are_counted_and_none_that_went_wrong_is_hidden():
     tried = {"tried": 500, "shops": 375, "profiles": 125, "seed": 1}
-    fault = {"killed": {"kills": 20}, "files": 80, "wrong": []}
+    moments = [{"stage": stage} for stage in ("03_features", "prepare", "05_forecast_tuning", "publish")]
+    fault = {"killed": {"kills": 4, "moments": moments}, "disk_full": {}, "read_only": {}, "files": 80, "wrong": []}
     results = {
         "mutations": section(tried | {"wrong": []}),
         "faults": section(fault),
@@ -185,14 +186,23 @@ def test_trials_are_counted_and_none_that_went_wrong_is_hidden():
     }
     text = benchmarks.write_trials(results)
     assert "500 mutations of raw files (375) and profiles (125) were tried, and none of them ended wrong" in text
-    assert "killed at 20 random moments" in text
-    assert "those of an undisturbed build: the same." in text
+    assert (
+        "at 4 random moments (2 in notebooks, 1 while the pages were made and 1 while the build was prepared)" in text
+    )
+    assert "met a disk too full for the tables and folders that could only be read, and ran twice at once" in text
+    assert "After each of these 7 faults" in text
+    assert "The 80 files of its site" in text
+    assert "its words in the search: they were the same." in text
     assert "*sessions* 90.0 % of 200 and *panel* 95.0 % of 400" in text
     assert "97.1 % of the library's 9,000 lines" in text
-    results |= {"mutations": section(tried | {"wrong": ["a", "b"]}), "faults": section(fault | {"wrong": ["full"]})}
+    results |= {
+        "mutations": section(tried | {"wrong": ["a", "b"]}),
+        "faults": section(fault | {"wrong": ["disk_full"]}),
+    }
     text = benchmarks.write_trials(results)
     assert "2 of them ended wrong" in text
-    assert "not the same after: full" in text
+    assert "something was wrong with these: disk full." in text
+    assert "they were the same" not in text
 
 
 def test_where_and_when_it_was_measured_is_told(results):

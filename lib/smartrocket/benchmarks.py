@@ -30,6 +30,13 @@ STAGES = DATA_STAGES | {"forecast": "learn a forecast", "network": "an epoch of 
 STEEPEST = 1.1
 # A stage that takes less is mostly the start of its queries, and tells nothing of growth.
 SHORTEST_SECONDS = 1.0
+# What a build that could not write ran into, by the name of the fault. Where no disk may be mounted, some are missing.
+FAULTS = {
+    "files_too_large": "a limit on the size of files",
+    "disk_full": "a disk too full for the tables",
+    "disk_full_of_pages": "one too full for the pages",
+    "read_only": "folders that could only be read",
+}
 # How something grows is told by no fewer sizes.
 FEWEST_SIZES = 2
 NETWORK, OFFICIAL = "GRU4Rec", "official GRU4Rec"
@@ -441,13 +448,7 @@ def write_trials(results: Mapping[str, dict]) -> str:
             f"({line['profiles']:,}) were tried, and {verdict}. Right is that notebooks 1 to 3 end with a ledger "
             "that counts what was dropped, as an oracle of its own counts it, or with one clear error."
         )
-    for line in list_lines(results, "faults"):
-        verdict = "the same" if not line["wrong"] else f"not the same after: {joined(line['wrong'])}"
-        sentences.append(
-            f"**Faults** (`make faults`): a build was killed at {plural(line['killed']['kills'], 'random moment')}, "
-            "met a full disk and files that could not be written, and ran twice at once. After each fault the "
-            f"{line['files']:,} files of the site were compared with those of an undisturbed build: {verdict}."
-        )
+    sentences += [write_faults(line) for line in list_lines(results, "faults")]
     mutants = list_lines(results, "mutants")
     if mutants:
         scores = [f"*{line['module']}* {percent(line['score'])} of {line['tried']:,}" for line in mutants]
@@ -463,3 +464,26 @@ def write_trials(results: Mapping[str, dict]) -> str:
     if not sentences:
         return "How the report stands bad input, faults and mistakes was not measured."
     return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def write_faults(line: Mapping) -> str:
+    """Say which faults were made, at which stages the kills came, and what the builds after them gave."""
+    killed = line["killed"]
+    stages = [moment["stage"] for moment in killed["moments"]]
+    hits = {
+        "in notebooks": sum(stage not in ("prepare", "publish") for stage in stages),
+        "while the pages were made": stages.count("publish"),
+        "while the build was prepared": stages.count("prepare"),
+    }
+    spread = joined([f"{count} {where}" for where, count in hits.items() if count])
+    met = [text for name, text in FAULTS.items() if name in line]
+    # Each kill is one, and so are the two builds at once.
+    faults = killed["kills"] + len(met) + 1
+    wrong = [name.replace("_", " ") for name in line["wrong"]]
+    verdict = f"something was wrong with these: {joined(wrong)}" if wrong else "they were the same"
+    return (
+        f"**Faults** (`make faults`): a build was killed at {plural(killed['kills'], 'random moment')} ({spread}), met "
+        f"{joined(met)}, and ran twice at once. After each of these {faults} faults a plain build went on with what "
+        f"was left. The {line['files']:,} files of its site were compared with those of an undisturbed build, but for "
+        f"the times and the memory on this page, and its words in the search: {verdict}."
+    )
