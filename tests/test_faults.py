@@ -5,6 +5,7 @@ import os
 import pytest
 
 import faults
+from smartrocket import benchmarks
 
 PAGE = """<td class="number">7</td>
 <p>The seven notebooks took {seconds} seconds together. The most memory was used by {notebook}.</p>
@@ -66,3 +67,21 @@ def test_a_build_is_as_if_it_had_not_come_further(tmp_path, monkeypatch):
     assert not (copy.folder / "_site").exists()
     copy.forget("prepare")
     assert copy.measure("build") == 0
+
+
+@pytest.mark.parametrize(("clear", "told"), [(True, "they were the same"), (False, "wrong with these: read only")])
+def test_what_was_seen_is_kept_as_the_page_tells_it(tmp_path, monkeypatch, clear, told):
+    seen = {
+        "another_folder": {"differing_files": [], "files": 80},
+        "killed": {"differing_files": [], "torn_files": [], "kills": 1, "moments": [{"stage": "publish"}]},
+        "read_only": {"differing_files": [], "clear": clear},
+        "twice": {"differing_files": [], "succeeded": 2},
+    }
+    output = tmp_path / "results.json"
+    monkeypatch.setattr(faults, "make_faults", lambda *_: iter(seen.items()))
+    monkeypatch.setattr("sys.argv", ["faults.py", "--output", str(output)])
+    assert faults.main() == (not clear)
+    text = benchmarks.write_trials(benchmarks.read_results(output))
+    assert "killed at 1 random moment (1 while the pages were made)" in text
+    assert "The 80 files" in text
+    assert told in text
