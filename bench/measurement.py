@@ -80,11 +80,13 @@ def watch_folder(folder: Path, ended: threading.Event) -> int:
 
 
 # Of the stage itself and of its whole process, with Python's start and imports.
-FIGURES = ("seconds", "process_seconds", "cpu_seconds", "peak_megabytes", "spilled_megabytes")
+FIGURES = ("seconds", "process_seconds", "cpu_seconds", "peak_megabytes")
 
 
 def measure_stage(script: Path, stage: str, folder: Path, runs: int) -> dict:
-    """Run a stage of an engine several times: its rows, the number of runs, and the medians of `FIGURES`."""
+    """Run a stage of an engine several times: its rows, the number of runs, and the medians of `FIGURES` and of what it
+    spilled.
+    """
     lines = []
     for _ in range(runs):
         run = measure(script, stage, str(folder))
@@ -92,7 +94,8 @@ def measure_stage(script: Path, stage: str, folder: Path, runs: int) -> dict:
         took["process_seconds"] = took.pop("seconds")
         # What the stage says itself are its own seconds and its rows.
         lines.append({**json.loads(run.output), **took})
-    medians = {name: round(statistics.median(line[name] for line in lines), 2) for name in FIGURES}
+    kept = (*FIGURES, "spilled_megabytes")
+    medians = {name: round(statistics.median(line[name] for line in lines), 2) for name in kept}
     return {"rows": lines[-1]["rows"], "runs": runs, **medians}
 
 
