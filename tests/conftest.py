@@ -38,6 +38,14 @@ GENERATED = (
 )
 
 
+@pytest.fixture(autouse=True)
+def closed_figures() -> Iterator[None]:
+    """Have no figure of a test left open; tests that draw none need not load the library for it."""
+    yield
+    if pyplot := sys.modules.get("matplotlib.pyplot"):
+        pyplot.close("all")
+
+
 class Project:
     """A copy of the project in a folder of its own, built with the packages of the running Python."""
 
