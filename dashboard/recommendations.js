@@ -140,7 +140,9 @@ smartrocket.start(async function (shop, place) {
 
   function takeExample(step) {
     const count = explorer.sessions.length;
-    const number = (((chosen.example || 0) - 1 + step + count) % count) + 1;
+    // From no real session, forwards is the first one and backwards the last.
+    const from = chosen.example || (step > 0 ? 0 : 1);
+    const number = ((from - 1 + step + count) % count) + 1;
     set({ example: number, seen: Math.min(2, explorer.sessions[number - 1].length - 1), clicks: [] });
   }
 

@@ -1084,8 +1084,12 @@ def test_a_session_is_built_followed_and_kept_in_the_address(page, site, workspa
     page.wait_for_selector(READY)
     assert page.locator("[data-panel=network] tbody").inner_text() == state
     page.get_by_role("button", name="Next real session").click()
-    example = json.loads(workspace.path("models/explorer/sessions.json").read_text())["sessions"][0]
-    assert f"after {min(2, len(example) - 1)} of {len(example)} clicks" in page.locator(".status").inner_text()
+    examples = json.loads(workspace.path("models/explorer/sessions.json").read_text())["sessions"]
+    said = page.locator(".status")
+    assert f"after {min(2, len(examples[0]) - 1)} of {len(examples[0])} clicks" in said.inner_text()
+    page.get_by_role("button", name="Empty").click()
+    page.get_by_role("button", name="Previous real session").click()
+    assert f"Real session {len(examples)} of {len(examples)}" in said.inner_text()
 
 
 def test_the_page_opens_with_a_session_that_the_network_gets_right(page, site, workspace):
