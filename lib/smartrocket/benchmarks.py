@@ -178,7 +178,10 @@ def read_slopes(scaling: pd.DataFrame) -> str:
             if (find_slope(long[stage]["scale"], long[stage]["cpu_seconds"]) or 0) <= STEEPEST
         ]
         if waiting:
-            text += f" The processor's work does not in {joined(waiting)}: there the larger log waits for the disk."
+            text += (
+                f" The processor's work does not in {joined(waiting)}: there the larger log waits, most likely for the "
+                "disk."
+            )
         return sentence + text
     return sentence + f"{span} no stage grows faster than the log: the steepest slope is {max(slopes.values()):.2f}."
 
