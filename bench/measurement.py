@@ -59,9 +59,12 @@ def measure(script: Path, *words: str) -> Measurement:
         process = subprocess.Popen([sys.executable, str(script), *words], stdout=output)
         # Where `engine.spill_folder` has it; to import the engine would take memory, which the process starts with.
         spilled = beside.submit(watch_folder, ROOT / "build" / f".spill-{process.pid}", ended)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - begun
-        ended.set()
+        try:
+            _, status, usage = os.wait4(process.pid, 0)
+            seconds = time.perf_counter() - begun
+        finally:
+            # Or whoever interrupts this would wait for the watcher for ever.
+            ended.set()
         process.returncode = os.waitstatus_to_exitcode(status)
         if process.returncode != 0:
             raise SystemExit(f"error: {script.name} {' '.join(words)} failed (exit {process.returncode}).")

@@ -75,8 +75,10 @@ def write_facts(
         "has_prices": bool(frame["price"].notna().any()),
         "has_orders": bool(frame["transactionid"].notna().any()),
     }
-    size = write_script(workspace, SHOP, value, list_items(frame, numbering))
-    return size + write_script(workspace, FACTS, {}, list_events(frame) | list_visits(frame))
+    # Of each item at its last event; the events are in order of time here.
+    last = frame.groupby("item")["category"].last().to_numpy()
+    size = write_script(workspace, SHOP, value, list_items(frame, last, numbering))
+    return size + write_script(workspace, FACTS, {}, list_events(frame, last) | list_visits(frame))
 
 
 def read_events(events: ibis.Table, catalogue: Catalogue, time_zone: str) -> pd.DataFrame:
@@ -123,13 +125,8 @@ def number_shop(frame: pd.DataFrame, catalogue: Catalogue) -> Numbering:
     return Numbering(items["itemid"].to_numpy(dtype=np.int64), ids, parents)
 
 
-def find_last_categories(frame: pd.DataFrame) -> np.ndarray:
-    """Return the category of each item at its last event, for events in order of time."""
-    return frame.groupby("item")["category"].last().to_numpy()
-
-
-def list_items(frame: pd.DataFrame, numbering: Numbering) -> dict[str, np.ndarray]:
-    """Return the columns of the items and categories.
+def list_items(frame: pd.DataFrame, last: np.ndarray, numbering: Numbering) -> dict[str, np.ndarray]:
+    """Return the columns of the items, whose last categories are `last`, and of the categories.
 
     item_id, item_category (the last one), item_views and item_units (viewed and sold in all); category_id and
     category_parent: the categories but for number 0, and the numbers of their parents.
@@ -140,7 +137,7 @@ def list_items(frame: pd.DataFrame, numbering: Numbering) -> dict[str, np.ndarra
 
     return {
         "item_id": numbering.items,
-        "item_category": find_last_categories(frame),
+        "item_category": last,
         "item_views": count(VIEWED),
         "item_units": count(SOLD),
         "category_id": numbering.categories,
@@ -148,14 +145,13 @@ def list_items(frame: pd.DataFrame, numbering: Numbering) -> dict[str, np.ndarra
     }
 
 
-def list_events(frame: pd.DataFrame) -> dict[str, np.ndarray]:
+def list_events(frame: pd.DataFrame, last: np.ndarray) -> dict[str, np.ndarray]:
     """Return the columns of the events, in order of day, hour of the week, item and kind.
 
     slot_day, slot_cell, slot_rows: each hour with events and how many. fact_item, fact_kind: a row an event.
-    other_row, other_category: the events whose category was another one than their item's last.
+    other_row, other_category: the events whose category was another one than their item's `last`.
     sold_price, sold_order: of the events that are sales, in their order; a sale without an order is its own.
     """
-    last = find_last_categories(frame)
     frame = frame.sort_values(["day", "cell", "item", "kind"], kind="stable", ignore_index=True)
     starts = (frame["day"].diff() != 0) | (frame["cell"].diff() != 0)
     slots = frame[starts]
