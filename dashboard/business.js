@@ -2,7 +2,7 @@
 smartrocket.start(function (log, place) {
   "use strict";
 
-  const { make, format, term, colours, panel, choice, address, nameKind, section, sum, averageWeek, noteUnpriced } = smartrocket;
+  const { make, format, term, colours, panel, choice, address, nameKind, section, sum, averageWeek, noteUnpriced, tellRevenue } = smartrocket;
   const WEEKDAYS = ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
   const view = log.kinds.indexOf("view");
   const cart = log.kinds.indexOf("addtocart");
@@ -125,7 +125,9 @@ smartrocket.start(function (log, place) {
     ],
     columns: [
       { name: "Day", isText: true, value: (row) => row.date },
-      ...DAILY.map(([name, label]) => ({ name: label, value: (row) => row[name], show: format.short })),
+      ...DAILY.map(([name, label]) => ({
+        name: label, value: name === "revenue" ? tellRevenue : (row) => row[name], show: format.short,
+      })),
     ],
     limit: 14,
     onDraw(plot) {
@@ -154,7 +156,9 @@ smartrocket.start(function (log, place) {
     dailyPanel.show({
       empty: sayEmpty(daily, total, "the chosen days"),
       summary: `${label}: ${format.short(total / values.length)} a day on average, most on ${format.date(dates[most] || log.date(0))} (${format.short(values[most])}).`,
-      rows: dates.map((date, day) => ({ date, ...Object.fromEntries(DAILY.map(([name]) => [name, all[name][day]])) })),
+      rows: dates.map((date, day) => ({
+        date, unpriced: now.dailyUnpriced[day], ...Object.fromEntries(DAILY.map(([name]) => [name, all[name][day]])),
+      })),
       draw() {
         const { view: bar, addtocart: line } = colours();
         return {
@@ -271,6 +275,7 @@ smartrocket.start(function (log, place) {
 
   function sizeOf(category, name) {
     if (name === "revenue") return now.categoryRevenue[category];
+    if (name === "unpriced") return now.categoryUnpriced[category];
     return now.categories[category * width + (name === "units" ? sold : view)];
   }
 
@@ -286,12 +291,12 @@ smartrocket.start(function (log, place) {
   }
 
   function listParts() {
-    const sums = Object.fromEntries(["revenue", "units", "views"].map((name) => [name, sumTree(name)]));
+    const sums = Object.fromEntries(["revenue", "unpriced", "units", "views"].map((name) => [name, sumTree(name)]));
     const own = (part, name) => (part === chosen.category || !part ? sizeOf(part, name) : sums[name][part]);
     const parts = log.tree.parts(chosen.category).map((part, group) => ({
       part,
       label: part === chosen.category && part ? `${log.tree.label(part)} itself` : log.tree.label(part),
-      revenue: own(part, "revenue"), units: own(part, "units"), views: own(part, "views"),
+      revenue: own(part, "revenue"), unpriced: own(part, "unpriced"), units: own(part, "units"), views: own(part, "views"),
       visitors: visitors.groups[group],
       conversion: canConvert() && visitors.groups[group] ? visitors.groupBuyers[group] / visitors.groups[group] : NaN,
     }));
@@ -316,7 +321,7 @@ smartrocket.start(function (log, place) {
         name: "Category", isText: true, value: (row) => row.label,
         show: (label, row) => (row.part ? smartrocket.link(`products.html${address.linkTo({ category: log.tree.ids[row.part - 1] })}`, label) : label),
       },
-      log.hasPrices && { name: "Revenue", value: (row) => row.revenue, show: format.short },
+      log.hasPrices && { name: "Revenue", value: tellRevenue, show: format.short },
       { name: "Units", value: (row) => row.units },
       { name: "Views", value: (row) => row.views },
       { name: "Visitors", value: (row) => row.visitors },
@@ -333,7 +338,7 @@ smartrocket.start(function (log, place) {
     columns: [
       { name: "Category", isText: true, value: (row) => row.label },
       { name: "Level", value: (row) => row.level },
-      log.hasPrices && { name: "Revenue", value: (row) => row.revenue, show: format.short },
+      log.hasPrices && { name: "Revenue", value: tellRevenue, show: format.short },
       { name: "Units", value: (row) => row.units },
       { name: "Views", value: (row) => row.views },
       { name: "Sales for 100 views", value: (row) => row.rate, show: (rate) => format.number(rate, 2) },
@@ -384,7 +389,7 @@ smartrocket.start(function (log, place) {
         const views = sums.views[category];
         fields.push({
           category, label: log.tree.label(category), level: log.tree.path(category).length,
-          revenue: sums.revenue[category], units: sums.units[category], views,
+          revenue: sums.revenue[category], unpriced: sums.unpriced[category], units: sums.units[category], views,
           rate: views ? (100 * sums.units[category]) / views : NaN,
         });
       }

@@ -131,7 +131,7 @@
       kinds.forEach((chip) => chip.setAttribute("aria-pressed", String(chosen.kinds.includes(chip.dataset.kind))));
       if (log.hasCategories) drawCategories();
       categories.hidden = !tell().hasCategory;
-      status.textContent = describe(log, chosen, tell());
+      status.textContent = `${describeMissing(log, address.read().category)}${describe(log, chosen, tell())}`;
     }
 
     // One list for each level of the tree, down to the category that is chosen and what is below it.
@@ -165,6 +165,11 @@
     draw();
     return { element, set, chosen: () => chosen, restrict: () => restrict(log, chosen) };
   };
+
+  function describeMissing(log, category) {
+    const isMissing = category && category !== "none" && !log.tree.number(category);
+    return isMissing ? `There is no category ${category} in this log. ` : "";
+  }
 
   function describe(log, chosen, { hasCategory, hasComparison }) {
     const days = chosen.to - chosen.from + 1;

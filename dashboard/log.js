@@ -43,9 +43,12 @@
         from, days, rows: 0, revenue: 0, unpriced: 0, orders: 0, pricedOrders: 0,
         kinds: new Uint32Array(width),
         daily: new Uint32Array(days * width), dailyRevenue: new Float64Array(days), dailyOrders: new Uint32Array(days),
+        dailyUnpriced: new Uint32Array(days),
         week: new Uint32Array(168 * width),
         categories: new Uint32Array(tree.size * width), categoryRevenue: new Float64Array(tree.size),
+        categoryUnpriced: new Uint32Array(tree.size),
         items: new Uint32Array(shop.items.length * width), itemRevenue: new Float64Array(shop.items.length),
+        itemUnpriced: new Uint32Array(shop.items.length),
         prices: [],
       };
       const seen = { orders: new Uint8Array(orders), pricedOrders: new Uint8Array(orders) };
@@ -84,6 +87,9 @@
       const price = value.sold_price[sale];
       if (Number.isNaN(price)) {
         counted.unpriced += 1;
+        counted.dailyUnpriced[day] += 1;
+        counted.categoryUnpriced[category] += 1;
+        counted.itemUnpriced[item] += 1;
         return;
       }
       counted.revenue += price;

@@ -25,6 +25,9 @@
     return shown.length ? [make("h2", {}, heading), make("div", { class: "panels" }, ...shown)] : [];
   };
 
+  // The revenue of a row of a table: what was sold at prices that nobody knows did not bring in nothing.
+  smartrocket.tellRevenue = ({ revenue, units, unpriced }) => (unpriced && unpriced === units ? NaN : revenue);
+
   // What a revenue leaves out.
   smartrocket.noteUnpriced = function ({ unpriced, prices }) {
     if (!unpriced) return null;

@@ -98,7 +98,7 @@ smartrocket.start(async function (log, place) {
   const itemColumns = [
     { name: "Product", isText: true, value: (row) => nameItem(row.item), show: (_, row) => linkItem(row.item) },
     { name: "Units", value: (row) => row.units },
-    log.hasPrices && { name: "Revenue", value: (row) => row.revenue, show: format.short },
+    log.hasPrices && { name: "Revenue", value: smartrocket.tellRevenue, show: format.short },
     { name: "Views", value: (row) => row.views },
     { name: "Adds to cart", value: (row) => row.carts },
     { name: "Sales per 100 views", value: (row) => row.rate, show: (rate) => format.number(rate, 1) },
@@ -140,9 +140,8 @@ smartrocket.start(async function (log, place) {
     for (let item = 0; item < log.items.length; item += 1) {
       const [views, carts, units] = [view, cart, sold].map((kind) => counted.items[item * width + kind]);
       if (views || carts || units) {
-        // A product without a price has no revenue that could be told.
-        const revenue = units && !counted.itemRevenue[item] && Number.isNaN(known.price[item]) ? NaN : counted.itemRevenue[item];
-        rows.push({ item, views, carts, units, revenue, rate: views ? (100 * units) / views : NaN });
+        const [revenue, unpriced] = [counted.itemRevenue[item], counted.itemUnpriced[item]];
+        rows.push({ item, views, carts, units, revenue, unpriced, rate: views ? (100 * units) / views : NaN });
       }
     }
     return rows.sort((one, other) => other.units - one.units || other.views - one.views);
@@ -437,13 +436,6 @@ smartrocket.start(async function (log, place) {
   let shownItem;
   let updates = 0;
 
-  // What the address asks for and the log does not have.
-  function describeMissing(asked, item) {
-    if (asked.item && item === null) return `There is no product ${asked.item} in this log.`;
-    const isMissing = asked.category && asked.category !== "none" && !tree.number(asked.category);
-    return isMissing ? `There is no category ${asked.category} in this log.` : "";
-  }
-
   // `chosen` is what the filters say; which product is shown, only the address knows.
   function update(chosen) {
     const begun = performance.now();
@@ -451,7 +443,7 @@ smartrocket.start(async function (log, place) {
     const item = shownItemOf(asked);
     updates += 1;
     const own = updates;
-    said.textContent = describeMissing(asked, item);
+    said.textContent = asked.item && item === null ? `There is no product ${asked.item} in this log.` : "";
     categoryView.hidden = item !== null;
     if (item !== shownItem) productView.hidden = true;
     search.value = asked.search || "";
