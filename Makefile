@@ -69,8 +69,7 @@ test: $(READY) $(if $(READY),.venv/spark) ## check style and run every test (the
 	  { echo "error: the tests of the engine Spark need Java: apt install openjdk-17-jre-headless" >&2; exit 2; }
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/ruff" format --check .
-	@# Three processes on two cores: browsers and makes are waited for.
-	@$(PYTHON) -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder
+	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 # TRAIN and TEST measure the recommenders alone, and SCALE how the stages grow with one more size of shop. All of it is
 # kept in bench/results.json.
@@ -144,18 +143,19 @@ help: ## list these commands
 	@python3 -m venv .venv || \
 	  { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }
 	@echo "setting up .venv (once, a minute or two)"
+	@# Of the packages only what is used gets compiled, when it is first used: all of it takes half a minute.
 	@# The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --retries 0 --timeout 10 \
+	@.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-deps --retries 0 --timeout 10 \
 	  --index-url https://download.pytorch.org/whl/cpu $$(grep '^torch==' requirements.lock) 2> /dev/null || true
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.lock
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps -e .
+	@.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check -r requirements.lock
+	@.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-deps -e .
 	@command -v quarto > /dev/null || \
-	  timeout 300 .venv/bin/python -m pip install -qq --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
+	  timeout 300 .venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
 	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
 	@touch $@
 
 # The optional engine, which only its tests need here: 434 MB to fetch, half a minute to install.
 .venv/spark: .venv/ready requirements-spark.lock
 	@echo "adding Spark to .venv for its tests (once)"
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements-spark.lock
+	@.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check -r requirements-spark.lock
 	@touch $@
