@@ -143,19 +143,18 @@ help: ## list these commands
 	@python3 -m venv .venv || \
 	  { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }
 	@echo "setting up .venv (once, a minute or two)"
-	@# Of the packages only what is used gets compiled, when it is first used: all of it takes half a minute.
 	@# The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
-	@.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-deps --retries 0 --timeout 10 \
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --retries 0 --timeout 10 \
 	  --index-url https://download.pytorch.org/whl/cpu $$(grep '^torch==' requirements.lock) 2> /dev/null || true
-	@.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check -r requirements.lock
-	@.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check --no-deps -e .
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@command -v quarto > /dev/null || \
-	  timeout 300 .venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
+	  timeout 300 .venv/bin/python -m pip install -qq --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
 	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
 	@touch $@
 
 # The optional engine, which only its tests need here: 434 MB to fetch, half a minute to install.
 .venv/spark: .venv/ready requirements-spark.lock
 	@echo "adding Spark to .venv for its tests (once)"
-	@.venv/bin/python -m pip install -qq --no-compile --disable-pip-version-check -r requirements-spark.lock
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements-spark.lock
 	@touch $@
