@@ -111,7 +111,8 @@ build/mutants/tools/mutmut: $(READY)
 
 audit: $(READY) ## look up known weaknesses of the locked packages (needs the network)
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --target build/audit pip-audit==2.10.1 2> /dev/null
-	@PYTHONPATH=build/audit $(PYTHON) -m pip_audit --strict --disable-pip --no-deps -r requirements.lock || \
+	@PYTHONPATH=build/audit $(PYTHON) -m pip_audit --strict --disable-pip --no-deps -r requirements.lock \
+	  -r requirements-spark.lock || \
 	  { echo "error: weaknesses stand above, or the service that knows them could not be reached from here" >&2; exit 2; }
 
 lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop that the report never reads

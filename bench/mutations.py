@@ -311,6 +311,7 @@ EVENT_MUTATIONS |= {
     "unknown events": change_values("event", "purchase", "click", "remove", "views"),
     "all events unknown": keep_only("event", "click"),
     "events in mixed case": change_values("event", str.upper, str.title, lambda text: f" {text} ", share=0.5),
+    "events in Turkish capitals": change_values("event", lambda text: text.replace("i", "İ").upper(), share=0.5),
     "a different event in each row": lambda random, shop, name: (
         [row.__setitem__(2, f"page {number}") for number, row in enumerate(shop[name].rows) if number % 2] and None
     ),
@@ -489,7 +490,11 @@ def judge_events(rows: list[dict[str, str]]) -> Iterator[str]:
         moment, visitor, item, order = (
             read_whole(row.get(name)) for name in ("timestamp", "visitorid", "itemid", "transactionid")
         )
-        kind = row["event"].strip(" \t\n\r\f").lower()
+        kind = row["event"].strip(" \t\n\r\f")
+        # What is in capitals, in English or in Turkish; letters of other alphabets have their own.
+        kind = "".join(
+            letter.lower() if letter.isascii() else {"İ": "i", "ı": "i"}.get(letter, letter) for letter in kind
+        )
         known = kind in ("view", "addtocart", "transaction", "removefromcart")
         reason = (
             judge_time(moment)

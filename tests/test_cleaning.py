@@ -49,6 +49,8 @@ def outcomes(judged) -> dict[str, int]:
     [
         ((START, 1, "view", 2, None), None),
         ((START, 1, " View ", 2, None), None),
+        ((START, 1, "VİEW", 2, None), None),
+        ((START, 1, "TRANSACTıON", 2, 5), None),
         ((START, 1, "removefromcart", 2, None), None),
         ((START, 1, "transaction", 2, None), None),
         ((None, 1, "view", 2, None), "no readable timestamp"),

@@ -42,6 +42,20 @@ def test_events_are_told():
     assert "2 ids on an event" in ledger.read_events(EVENTS, odd).reading
 
 
+def test_much_that_is_lost_is_told():
+    fine = {"transactions_without_id": 0, "ids_without_transaction": 0}
+
+    def read(*outcomes: tuple[str, int]) -> str:
+        frame = pd.DataFrame([("events", *each) for each in outcomes], columns=EVENTS.columns)
+        return ledger.read_events(frame, fine).reading
+
+    assert "Warning" not in read(("kept", 95), ("unknown event type", 5))
+    assert "Warning" not in read(("kept", 30), ("exact duplicate", 30), ("outside the time window", 30), ("bot", 10))
+    assert "**Warning: 5.1 % of the rows cannot be used,** as *bad time*." in read(("kept", 949), ("bad time", 51))
+    several = read(("kept", 5), ("exact duplicate", 60), ("bad time", 20), ("bad id", 15))
+    assert "**Warning: 35.0 % of the rows cannot be used,** most often as *bad time*." in several
+
+
 def test_bots_are_told():
     reading = ledger.read_bots(BOTS, 10_000, None).reading
     assert reading.startswith("The rule is off. The busiest visitor has 300 events on one day; a limit of 100 would")
@@ -138,6 +152,7 @@ def test_facts_are_listed():
         "category_tree_rows_in": (3, "rows"),
         "category_tree_rows_kept": (3, "rows"),
         "category_tree_rows_dropped": (0, "rows"),
+        "events_rows_unusable": (1, "rows"),
         "events_duplicates_dropped": (2, "rows"),
         "bot_visitors": (1, "visitors"),
         "bot_events": (600, "events"),

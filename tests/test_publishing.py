@@ -14,7 +14,7 @@ from fake_build import SHOP, make_notebook, make_project
 from smartrocket.errors import InputError
 from smartrocket.files import write_text
 from smartrocket.findings import escape_markdown
-from smartrocket.partials import raw_html, write_banner
+from smartrocket.partials import raw_html, write_banner, write_shop
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.publishing import clean_cell, clean_notebook, list_variables, write_fact, write_sources
 from smartrocket.summary import Run
@@ -126,6 +126,21 @@ def test_variables_and_parts(project):
     for name in ("forecast_models", "recommendation_models"):
         table = part(project, name)
         assert table.index("tuned") < table.index("Croston" if name.startswith("forecast") else "VSTAN")
+
+
+@pytest.mark.parametrize(("unusable", "warns"), [(None, False), (5, False), (6, True)])
+def test_the_front_page_warns_where_much_of_the_log_is_lost(unusable, warns):
+    facts = {"01_eda": {"rows_events": 94, "visitors": 9, "days": 7}, "02_cleaning": {"events_rows_in": 100}}
+    if unusable is not None:
+        facts["02_cleaning"]["events_rows_unusable"] = unusable
+    run = Run(
+        {"notebook": name, "facts": {fact: {"value": value} for fact, value in known.items()}, "scores": []}
+        for name, known in facts.items()
+    )
+    text = write_shop(run, {"generated": False, "title": "Shop"})
+    assert text.startswith("The log of")
+    assert ("**Warning: 6.0 % of the rows of its file cannot be used.**" in text) == warns
+    assert ("Warning" in text) == warns
 
 
 def test_writing_twice_gives_the_same_files(project):

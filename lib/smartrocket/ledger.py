@@ -12,9 +12,14 @@ from smartrocket.tables import table
 from smartrocket.wording import cut, joined, number, percent, plural, write_date
 from smartrocket.workspace import Workspace
 
+# Outcomes of an event by which nothing is lost that the report should know.
+HARMLESS = ["kept", "exact duplicate", "outside the time window", "bot"]
+# Above this share of the rows, the ones that cannot be used are more than a log's usual dirt.
+MUCH_LOST = 0.05
+
 
 def read_events(ledger: pd.DataFrame, transactions: dict[str, int]) -> Finding:
-    """Say which events were kept and dropped, and what is odd about transaction ids."""
+    """Say which events were kept and dropped, and what is odd about transaction ids. Warns where much is lost."""
     total, kept = int(ledger.rows.sum()), count_kept(ledger)
     dropped = ledger[ledger.outcome != "kept"]
     reasons = [f"{number(row.rows)} as *{row.outcome}*" for row in dropped.itertuples()]
@@ -33,6 +38,13 @@ def read_events(ledger: pd.DataFrame, transactions: dict[str, int]) -> Finding:
         )
     else:
         reading += " Transaction ids stand on every sale and on nothing else."
+    unusable = ledger[~ledger.outcome.isin(HARMLESS)]
+    if unusable.rows.sum() > MUCH_LOST * total:
+        reading += (
+            f" **Warning: {percent(unusable.rows.sum() / total)} of the rows cannot be used,** "
+            f"{'' if len(unusable) == 1 else 'most often '}as *{unusable.outcome[unusable.rows.idxmax()]}*. The report "
+            "is about the rest. If these rows should count, mend them in the file and build the report again."
+        )
     return Finding(reading)
 
 
@@ -225,6 +237,7 @@ def list_facts(
         facts[f"{name}_rows_kept"] = (count_kept(ledger), "rows")
         facts[f"{name}_rows_dropped"] = (int(ledger.rows.sum()) - count_kept(ledger), "rows")
     events = books[books.file == "events"].set_index("outcome").rows
+    facts["events_rows_unusable"] = (int(events.drop(HARMLESS, errors="ignore").sum()), "rows")
     facts["events_duplicates_dropped"] = (int(events.get("exact duplicate", 0)), "rows")
     over_200 = bots.set_index("limit").loc[200]
     hidden = 0 < over_200.visitors < least

@@ -10,6 +10,7 @@ from smartrocket.chapters import write_chapters
 from smartrocket.costs import write_costs, write_measures
 from smartrocket.diagrams import draw_way
 from smartrocket.findings import escape_markdown, figure_html
+from smartrocket.ledger import MUCH_LOST
 from smartrocket.summary import (
     METRICS,
     QUESTIONS,
@@ -158,6 +159,12 @@ def write_shop(run: Run, shop: dict) -> str:
     buyers, share = run.fact("01_eda", "buyers"), run.fact("01_eda", "conversion_visitors")
     if None not in (buyers, share):
         text += f" {plural(buyers, 'visitor')} bought something, {percent(share, 2)} of all."
+    raw, unusable = (run.fact("02_cleaning", f"events_rows_{name}") for name in ("in", "unusable"))
+    if raw and unusable and unusable > MUCH_LOST * raw:
+        text += (
+            f" **Warning: {percent(unusable / raw)} of the rows of its file cannot be used.** "
+            "[The ledger](/analysis/02_cleaning.ipynb) says why; the report is about the rest."
+        )
     return f"{text}\n"
 
 
