@@ -83,6 +83,20 @@ smartrocket.start(function (log, place) {
     ].filter(Boolean);
   }
 
+  // ---------------------------------------------------------------- what the charts can show
+
+  const COUNTED = { revenue: "transaction", units: "transaction", orders: "transaction", views: "view", carts: "addtocart" };
+
+  // Have a chart show what the address says, or else the first that the chosen kinds of events can tell; its buttons
+  // offer no other.
+  function follow(name, options, ...choices) {
+    const isTold = ([value]) => value === "visitors" || chosen.kinds.includes(COUNTED[value] || value);
+    const told = options.filter(isTold);
+    const shown = address.option(name, told.length ? told : options);
+    choices.forEach((buttons) => buttons.choose(shown, told.map(([value]) => value)));
+    return shown;
+  }
+
   // ---------------------------------------------------------------- the course of the days
 
   const DAILY = [
@@ -144,8 +158,7 @@ smartrocket.start(function (log, place) {
   });
 
   function showDays() {
-    daily = address.option("daily", DAILY);
-    dailyChoice.choose(daily);
+    daily = follow("daily", DAILY, dailyChoice);
     const values = dailyValues(daily);
     const label = DAILY.find(([name]) => name === daily)[1];
     const all = Object.fromEntries(DAILY.map(([name]) => [name, dailyValues(name)]));
@@ -243,8 +256,7 @@ smartrocket.start(function (log, place) {
   });
 
   function showWeek() {
-    const kind = address.option("hourly", HOURLY);
-    hourlyChoice.choose(kind);
+    const kind = follow("hourly", HOURLY, hourlyChoice);
     const cells = Array.from({ length: 168 }, (_, cell) => now.week[cell * width + log.kinds.indexOf(kind)]);
     const total = sum(cells);
     const most = cells.indexOf(Math.max(...cells));
@@ -270,13 +282,14 @@ smartrocket.start(function (log, place) {
 
   // ---------------------------------------------------------------- categories
 
-  const SIZES = [log.hasPrices && ["revenue", "Revenue"], ["units", "Units"], ["views", "Views"]].filter(Boolean);
+  const SIZES = [log.hasPrices && ["revenue", "Revenue"], ["units", "Units"], ["views", "Views"], ["carts", "Adds to cart"]].filter(Boolean);
+  const SIZE_KINDS = { units: sold, views: view, carts: cart };
   let size = null;
 
   function sizeOf(category, name) {
     if (name === "revenue") return now.categoryRevenue[category];
     if (name === "unpriced") return now.categoryUnpriced[category];
-    return now.categories[category * width + (name === "units" ? sold : view)];
+    return now.categories[category * width + SIZE_KINDS[name]];
   }
 
   // The sums of each category and all below it.
@@ -291,12 +304,13 @@ smartrocket.start(function (log, place) {
   }
 
   function listParts() {
-    const sums = Object.fromEntries(["revenue", "unpriced", "units", "views"].map((name) => [name, sumTree(name)]));
+    const sums = Object.fromEntries(["revenue", "unpriced", "units", "views", "carts"].map((name) => [name, sumTree(name)]));
     const own = (part, name) => (part === chosen.category || !part ? sizeOf(part, name) : sums[name][part]);
     const parts = log.tree.parts(chosen.category).map((part, group) => ({
       part,
       label: part === chosen.category && part ? `${log.tree.label(part)} itself` : log.tree.label(part),
       revenue: own(part, "revenue"), unpriced: own(part, "unpriced"), units: own(part, "units"), views: own(part, "views"),
+      carts: own(part, "carts"),
       visitors: visitors.groups[group],
       conversion: canConvert() && visitors.groups[group] ? visitors.groupBuyers[group] / visitors.groups[group] : NaN,
     }));
@@ -324,6 +338,7 @@ smartrocket.start(function (log, place) {
       log.hasPrices && { name: "Revenue", value: tellRevenue, show: format.short },
       { name: "Units", value: (row) => row.units },
       { name: "Views", value: (row) => row.views },
+      { name: "Adds to cart", value: (row) => row.carts },
       { name: "Visitors", value: (row) => row.visitors },
       { name: "Conversion", value: (row) => row.conversion, show: (share) => format.percent(share, 2) },
     ].filter(Boolean),
@@ -341,6 +356,7 @@ smartrocket.start(function (log, place) {
       log.hasPrices && { name: "Revenue", value: tellRevenue, show: format.short },
       { name: "Units", value: (row) => row.units },
       { name: "Views", value: (row) => row.views },
+      { name: "Adds to cart", value: (row) => row.carts },
       { name: "Sales for 100 views", value: (row) => row.rate, show: (rate) => format.number(rate, 2) },
     ].filter(Boolean),
     onDraw(plot) {
@@ -361,9 +377,7 @@ smartrocket.start(function (log, place) {
   }
 
   function showCategories() {
-    size = address.option("size", SIZES);
-    partsChoice.choose(size);
-    treeChoice.choose(size);
+    size = follow("size", SIZES, partsChoice, treeChoice);
     const { sums, parts } = listParts();
     const label = SIZES.find(([name]) => name === size)[1].toLowerCase();
     const total = sum(parts.map((row) => row[size]));
@@ -390,6 +404,7 @@ smartrocket.start(function (log, place) {
         fields.push({
           category, label: log.tree.label(category), level: log.tree.path(category).length,
           revenue: sums.revenue[category], unpriced: sums.unpriced[category], units: sums.units[category], views,
+          carts: sums.carts[category],
           rate: views ? (100 * sums.units[category]) / views : NaN,
         });
       }
@@ -438,8 +453,8 @@ smartrocket.start(function (log, place) {
   }
 
   function sumFields(fields) {
-    const [revenue, units, views] = ["revenue", "units", "views"].map((name) => sum(fields.map((field) => field[name])));
-    return { category: null, label: "All categories", revenue, units, views, rate: views ? (100 * units) / views : NaN };
+    const [revenue, units, views, carts] = ["revenue", "units", "views", "carts"].map((name) => sum(fields.map((field) => field[name])));
+    return { category: null, label: "All categories", revenue, units, views, carts, rate: views ? (100 * units) / views : NaN };
   }
 
   // ---------------------------------------------------------------- distributions

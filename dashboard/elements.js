@@ -32,7 +32,7 @@
     return smartrocket.link(`../chapters/glossary.html#${anchor}`, text);
   };
 
-  // A group of buttons of which one is chosen.
+  // A group of buttons of which one is chosen. Its `choose` may name the only ones that can be.
   smartrocket.choice = function (label, options, chosen, onChoose) {
     const buttons = options.map(([value, text]) => make("button", {
       type: "button", "aria-pressed": String(value === chosen), "data-value": value,
@@ -42,8 +42,11 @@
       },
     }, text));
     const group = make("div", { class: "choice", role: "group", "aria-label": label }, ...buttons);
-    group.choose = function (value) {
-      buttons.forEach((button) => button.setAttribute("aria-pressed", String(button.dataset.value === String(value))));
+    group.choose = function (value, possible = null) {
+      buttons.forEach((button) => {
+        button.setAttribute("aria-pressed", String(button.dataset.value === String(value)));
+        button.disabled = Boolean(possible && !possible.includes(button.dataset.value));
+      });
     };
     return group;
   };

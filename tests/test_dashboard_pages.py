@@ -573,6 +573,25 @@ def test_what_the_charts_show_is_in_the_address_and_comes_back(page, site):
     assert page.locator(".tools [aria-pressed=true]").all_inner_texts() == ["Revenue", "Views", "Revenue", "Revenue"]
 
 
+@pytest.mark.parametrize(
+    ("events", "pressed", "offered", "empty"),
+    [
+        ("view", ["Visitors", "Views", "Views", "Views"], ["Visitors", "Views"], ["units", "prices"]),
+        ("addtocart", ["Visitors", *["Adds to cart"] * 3], ["Visitors", "Adds to cart"], ["units", "prices"]),
+        ("transaction", ["Revenue", "Sales", "Revenue", "Revenue"], ["Revenue", "Units", "Orders", "Visitors"], []),
+    ],
+)
+def test_charts_show_what_the_chosen_events_can_tell(page, site, events, pressed, offered, empty):
+    visit(page, site, "business", f"#events={events}")
+    tools = page.locator(".tools [aria-pressed=true]")
+    assert tools.all_inner_texts() == pressed
+    assert page.locator("[data-panel=days] .tools button:enabled").all_inner_texts() == offered
+    assert page.locator("[data-panel].is-empty").evaluate_all("(all) => all.map((one) => one.dataset.panel)") == empty
+    page.get_by_role("button", name="Reset", exact=True).click()
+    assert tools.all_inner_texts() == ["Revenue", "Views", "Revenue", "Revenue"]
+    assert page.locator(".tools button:disabled").count() == 0
+
+
 def test_a_new_address_is_counted_once(page, site):
     visit(page, site, "business", "#category=1")
     page.evaluate("() => { window.travels = 0; smartrocket.address.onTravel(() => { window.travels += 1; }); }")
