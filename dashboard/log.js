@@ -35,8 +35,9 @@
     const orders = value.sold_order.reduce((largest, order) => Math.max(largest, order + 1), 0);
 
     // Count what happened from day `from` to day `to` (both included), in the categories whose mark in `isInside` is 1
-    // (null: in all), in events whose mark in `isKind` is 1. `item` keeps to one item. Sums stand by kind of event.
-    function count({ from, to, isInside = null, isKind = null, item = null }) {
+    // (null: in all), in events whose mark in `isKind` is 1. `item` keeps to one item. Sums stand by kind of event;
+    // each item counts once in each group of categories.
+    function count({ from, to, isInside = null, isKind = null, item = null, groups = null, groupCount = 0 }) {
       const width = kinds.length;
       const days = Math.max(to - from + 1, 0);
       const counted = {
@@ -49,9 +50,20 @@
         categoryUnpriced: new Uint32Array(tree.size),
         items: new Uint32Array(shop.items.length * width), itemRevenue: new Float64Array(shop.items.length),
         itemUnpriced: new Uint32Array(shop.items.length),
+        groupItems: new Uint32Array(groupCount),
         prices: [],
       };
+      // Hardly any item has events in two groups: those after its first one stand apart.
+      const firstGroup = new Int32Array(groups ? shop.items.length : 0).fill(-1);
+      const furtherGroups = new Set();
       const seen = { orders: new Uint8Array(orders), pricedOrders: new Uint8Array(orders) };
+      function countItem(number, group) {
+        if (group < 0 || group === firstGroup[number]) return;
+        if (firstGroup[number] < 0) firstGroup[number] = group;
+        else if (furtherGroups.has(number * groupCount + group)) return;
+        else furtherGroups.add(number * groupCount + group);
+        counted.groupItems[group] += 1;
+      }
       const { fact_item: items, fact_kind: factKinds, slot_day: slotDays, slot_cell: cells } = value;
       for (let slot = firstSlot(from); slot < slotDays.length && slotDays[slot] <= to; slot += 1) {
         const day = slotDays[slot] - from;
@@ -68,6 +80,7 @@
           counted.week[cell + kind] += 1;
           counted.categories[categories[row] * width + kind] += 1;
           counted.items[items[row] * width + kind] += 1;
+          if (groups) countItem(items[row], groups[categories[row]]);
           if (kind === sold) countSale(counted, sale, day, items[row], categories[row], seen);
         }
       }

@@ -149,7 +149,8 @@ smartrocket.start(async function (log, place) {
 
   function showCategory(chosen) {
     const restriction = smartrocket.restrict(log, chosen);
-    const counted = log.count(restriction);
+    const groups = tree.groups(chosen.category);
+    const counted = log.count({ ...restriction, groups, groupCount: tree.parts(chosen.category).length });
     const shop = chosen.category === null ? counted : log.count({ ...restriction, isInside: null });
     const came = log.countVisitors(restriction);
     const rows = listItems(counted);
@@ -182,7 +183,7 @@ smartrocket.start(async function (log, place) {
     showShare(chosen, units, all);
     topPanel.show(rows);
     showRising(chosen, rows);
-    showParts(chosen, counted, rows);
+    showParts(chosen, counted, groups);
   }
 
   function showShare(chosen, units, all) {
@@ -221,19 +222,16 @@ smartrocket.start(async function (log, place) {
     risingPanel.show(shown, `The chosen days ${smartrocket.describeEarlier(log, chosen)}.`);
   }
 
-  function showParts(chosen, counted, rows) {
+  function showParts(chosen, counted, groups) {
     partsPanel.element.hidden = !log.hasCategories;
     if (!log.hasCategories) return;
-    const groups = tree.groups(chosen.category);
-    const parts = tree.parts(chosen.category).map((part) => ({ part, units: 0, views: 0, products: 0 }));
+    const parts = tree.parts(chosen.category).map((part, group) => ({
+      part, units: 0, views: 0, products: counted.groupItems[group],
+    }));
     groups.forEach((group, category) => {
       if (group < 0) return;
       parts[group].units += counted.categories[category * width + sold];
       parts[group].views += counted.categories[category * width + view];
-    });
-    rows.forEach((row) => {
-      const group = groups[log.itemCategory[row.item]];
-      if (group >= 0) parts[group].products += 1;
     });
     partsPanel.show(parts.filter((row) => row.part && row.part !== chosen.category).sort((one, other) => other.units - one.units));
   }

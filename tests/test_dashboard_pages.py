@@ -840,6 +840,23 @@ def test_a_category_shows_its_share_and_products(page, site, shop):
     assert set(parts) == {f"Category {number}" for number in TREE[TREE["parentid"] == 1]["categoryid"]}
 
 
+@pytest.mark.parametrize(
+    ("state", "kinds", "parts"),
+    [
+        ("", ALL, {1: [1, 10, 11, 110], 2: [2, 20]}),
+        ("&category=1", ALL, {10: [10], 11: [11, 110]}),
+        ("&category=1&events=transaction", ["transaction"], {10: [10], 11: [11, 110]}),
+    ],
+)
+def test_subcategories_count_what_happened_in_them(page, site, shop, state, kinds, parts):
+    visit(page, site, "products", f"#from=2024-01-20&to=2024-02-10{state}")
+    rows = {row["Category"]: row for row in read_csv(save(page, "Subcategories: save as CSV"))}
+    for part, categories in parts.items():
+        expected = expect_cards(shop, "2024-01-20", "2024-02-10", kinds, categories)
+        shown = [int(rows[f"Category {part}"][name]) for name in ("Units", "Views", "Products")]
+        assert shown == [expected["units"], expected["views"], expected["items"]]
+
+
 def test_the_mean_of_seven_days_looks_at_the_days_before(page, site, shop):
     visit(page, site, "products", "#from=2024-02-01&to=2024-02-14")
     see_all(page)
