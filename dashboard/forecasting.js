@@ -312,7 +312,7 @@ smartrocket.start(async function (log, place) {
   });
   const classesPanel = panel({
     title: "By how much a product sells", name: "classes", height: 310,
-    how: ["The same, by the units that a product sold in the four weeks before, of all products, whatever the level; those that sell more are harder to hit exactly."],
+    how: ["The same, by the units that a product sold in the four weeks before, of all products, whatever the level."],
     columns: pairColumns("class", "Class"),
   });
 

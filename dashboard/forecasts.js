@@ -188,10 +188,11 @@
       const [forecast, actual] = ["forecast", "actual"].map((part) => smartrocket.sum(tests.map((row) => row[part])));
       const when = `In ${format.plural(tests.length, tests[0].day ? "test day" : "test week")}`;
       const counted = `${format.number(forecast, forecast < 10 ? 1 : 0)} forecast, ${format.number(actual)} sold`;
-      const covered = level === "category" ? "in the category" : "known";
-      const words = [actual === sold
-        ? `${when}: ${counted}.`
-        : `${when}: ${counted} of the products that the forecast covers, those ${covered} when it was made; the line shows all ${format.number(sold)} that were sold.`];
+      // A product that changed its category meanwhile is in the test of the one and in the line of the other.
+      const covered = level === "category"
+        ? `that were in the category when it was forecast; the line shows the ${format.number(sold)} sold of products that were in it when they were sold`
+        : `that were known when it was forecast; the line shows all ${format.number(sold)} that were sold`;
+      const words = [actual === sold ? `${when}: ${counted}.` : `${when}: ${counted} of the products ${covered}.`];
       const checked = lines.filter((line) => line[80] && line.tested !== null);
       const inside = checked.filter((line) => line.tested >= line[80][0] && line.tested <= line[80][1]);
       if (checked.length) words.push(`Of the ${format.number(checked.length)} shown here, ${format.number(inside.length)} lie in the 80 % band.`);

@@ -309,7 +309,7 @@ smartrocket.start(async function (shop, place) {
   });
   const categoriesPanel = panel({
     title: "From category to category", name: "moves", height: 330,
-    how: ["Steps from one product to another one of a different category, the most frequent ones; left where visitors come from, right where they go."],
+    how: ["Steps from one product to another one of a different category, the most frequent ones; left where visitors come from, right where they go. Categories are those just below the roots of the tree, as a product had them last."],
     columns: [
       { name: "From", isText: true, value: (row) => row.from }, { name: "To", isText: true, value: (row) => row.to },
       { name: "Steps", value: (row) => row.count },
@@ -319,7 +319,7 @@ smartrocket.start(async function (shop, place) {
 
   const hitsPanel = panel({
     title: "Popular products", name: "popular-products", height: 330,
-    how: ["The most viewed products of the whole log, and how often they were sold. A few products have most of the views: the ", term("long-tail", "long tail"), " has the rest."],
+    how: ["The most viewed products of the whole log, and how often they were sold. All the others are the ", term("long-tail", "long tail"), "."],
     columns: [
       { name: "Product", isText: true, value: (row) => nameItem(row.id), show: (_, row) => linkItem(row.id) },
       { name: "Views", value: (row) => row.views }, { name: "Units sold", value: (row) => row.units },
@@ -379,11 +379,12 @@ smartrocket.start(async function (shop, place) {
     });
     const moves = journeys.categories.map(([source, target, count]) => ({ source, target, from: shop.tree.label(source), to: shop.tree.label(target), count }));
     const changes = moves.filter((move) => move.source !== move.target && move.source && move.target);
-    const all = sum(moves.map((move) => move.count));
-    const same = sum(moves.filter((move) => move.source === move.target).map((move) => move.count));
+    const { known, same, pairs } = journeys;
+    const stay = known ? `Of ${format.plural(known, "step")} from a product of a known category to another, ${format.percent(same / known)} stay in it.` : "";
+    const left = pairs > moves.length ? ` The table has the ${format.number(moves.length)} most frequent of ${format.number(pairs)} pairs.` : "";
     categoriesPanel.show({
       empty: changes.length ? null : "No session goes from one known category to another.",
-      summary: all ? `${format.percent(same / all)} of the steps to another product stay in the same category.` : "",
+      summary: `${stay}${left}`,
       rows: moves,
       draw: () => drawSteps(changes.slice(0, 24)),
     });

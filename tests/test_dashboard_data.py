@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard_site import HOSTILE, TREE, make_shop, write_data
-from smartrocket import dashboard
+from smartrocket import dashboard, dashboard_recommendations
 from smartrocket.behaviour import EVENT_TYPES
 from smartrocket.dashboard_facts import write_facts
 from smartrocket.dashboard_products import CHUNK, list_bought
-from smartrocket.dashboard_recommendations import find_branches
+from smartrocket.dashboard_recommendations import MOST_EVENTS, find_branches, write_journeys
 from smartrocket.dashboard_scripts import escape, read_script, write_script
 from smartrocket.figures import PALETTE
 from smartrocket.files import ROOT
@@ -238,6 +238,34 @@ def test_bought_after_viewing_counts_sessions(shop):
 
 
 # ---------------------------------------------------------------- the site
+
+
+def test_journeys_count_every_step(shop, workspace, tmp_path, monkeypatch):
+    data, facts = read_script(workspace, "journeys"), read_script(workspace, "shop")
+    session_events = shop.connection.table("session_events")
+    events = session_events.to_pandas().sort_values(["sessionid", "position"])
+    sizes = events.groupby("sessionid").size().clip(upper=MOST_EVENTS)
+    assert data["lengths"] == sizes.value_counts().reindex(range(1, MOST_EVENTS + 1), fill_value=0).tolist()
+    assert sum(count for _, _, count in data["events"]) == len(events) + len(sizes)
+
+    branch = dict(zip(facts["item_id"], find_branches(facts)[facts["item_category"]], strict=True))
+    before = events.groupby("sessionid")["itemid"].shift()
+    steps = events[before.notna() & (before != events["itemid"])]
+    pairs = pd.Series(list(zip(before[steps.index].map(branch), steps["itemid"].map(branch), strict=True)))
+    counts = pairs.value_counts()
+    assert {(source, target): count for source, target, count in data["categories"]} == counts.to_dict()
+    known = counts[[source > 0 and target > 0 for source, target in counts.index]]
+    same = known[[source == target for source, target in known.index]]
+    assert (data["pairs"], data["known"], data["same"]) == (len(counts), known.sum(), same.sum())
+    assert 0 < data["same"] < data["known"] < len(steps)
+
+    monkeypatch.setattr(dashboard_recommendations, "MOST_STEPS", 2)
+    folder = Workspace(tmp_path)
+    table = shop.connection.table("events")
+    write_facts(table, shop.catalogue, find_complete_days(table), "UTC", folder)
+    write_journeys(session_events, folder)
+    cut = read_script(folder, "journeys")
+    assert cut == data | {"categories": data["categories"][:2]}
 
 
 def test_the_site_gets_the_data_its_list_and_the_chart_library(workspace, tmp_path):

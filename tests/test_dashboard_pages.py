@@ -37,6 +37,7 @@ from smartrocket.cold_start import Fallback
 from smartrocket.cooccurrence import relate_items
 from smartrocket.dashboard_facts import write_facts
 from smartrocket.dashboard_products import write_products
+from smartrocket.dashboard_scripts import read_script
 from smartrocket.diversity import rerank, unit_vectors
 from smartrocket.model_export import read_network
 from smartrocket.panel import find_complete_days
@@ -960,8 +961,8 @@ def test_units_sold_are_those_of_the_log_whatever_the_model(page, site, shop):
     covered = tests.loc[tests["known"], "actual"].sum()
     assert 0 < covered < sum(sold["zero"][-2:])
     summary = page.locator("[data-panel=forecast] .summary").inner_text()
-    assert f"{covered:.0f} sold of the products that the forecast covers" in summary
-    assert f"all {sum(sold['zero'][-2:]):.0f} that were sold" in summary
+    assert f"{covered:.0f} sold of the products that were known when it was forecast" in summary
+    assert f"the line shows all {sum(sold['zero'][-2:]):.0f} that were sold" in summary
     assert sum(float(row["Sold, covered"]) for row in rows if row["Sold, covered"]) == covered
 
 
@@ -1186,6 +1187,14 @@ def test_the_page_opens_with_a_session_that_the_network_gets_right(page, site, w
     page.reload()
     page.wait_for_selector(READY)
     assert page.url == address
+
+
+def test_the_steps_between_categories_are_told(page, site, workspace):
+    journeys = read_script(workspace, "journeys")
+    visit(page, site, "recommendations")
+    said = page.locator("[data-panel=moves] .summary").inner_text().replace("\u00a0", " ")
+    share = f"{100 * journeys['same'] / journeys['known']:.1f} %"
+    assert said == f"Of {journeys['known']:,} steps from a product of a known category to another, {share} stay in it."
 
 
 def test_an_empty_session_stays_empty(page, site):

@@ -14,6 +14,8 @@ from smartrocket.neighbours import SessionNeighbours
 from smartrocket.workspace import Workspace
 
 NEIGHBOURS = 12
+# Steps from category to category that the page lists: the most frequent ones.
+MOST_STEPS = 120
 # Sessions of more events than this stand together in the distribution of lengths.
 MOST_EVENTS = 20
 
@@ -108,7 +110,9 @@ def write_journeys(session_events: ibis.Table, workspace: Workspace) -> int:
 
     `session_events` has sessionid, position, event, itemid. `lengths` counts sessions by their events (the last count
     takes all longer ones); `events` and `categories` are records of a step: source, target, count. A session begins at
-    "start" and ends at "end". Categories are those below the roots of the tree, by the dashboard's numbers.
+    "start" and ends at "end". Categories are those below the roots of the tree, by the dashboard's numbers. Of
+    `pairs` of categories, `categories` has the `MOST_STEPS` most frequent. `known` counts all steps to another product
+    where both categories are known, and `same` those of them that stay in one category.
     """
     workspace.existing(f"{FOLDER}/{SHOP}.js")
     shop = read_script(workspace, SHOP)
@@ -135,10 +139,14 @@ def write_journeys(session_events: ibis.Table, workspace: Workspace) -> int:
     )
     category_steps = pairs.groupby(["source", "target"], as_index=False)["count"].sum()
     category_steps = category_steps.sort_values(["count", "source", "target"], ascending=[False, True, True])
+    known = category_steps[(category_steps["source"] > 0) & (category_steps["target"] > 0)]
     value = {
         "lengths": [int(count) for count in counts],
         "events": records(event_steps.sort_values(["source", "target"])),
-        "categories": records(category_steps.head(120)),
+        "categories": records(category_steps.head(MOST_STEPS)),
+        "pairs": len(category_steps),
+        "known": int(known["count"].sum()),
+        "same": int(known.loc[known["source"] == known["target"], "count"].sum()),
     }
     return write_script(workspace, "journeys", value)
 
