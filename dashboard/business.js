@@ -206,14 +206,14 @@ smartrocket.start(function (log, place) {
   });
 
   function showFunnel() {
-    const steps = [["Viewed", view], ["Added to cart", cart], ["Bought", sold]].filter(([, kind]) => kind >= 0);
+    const steps = [["Viewed", view], ["Added to cart", cart], ["Bought", sold]].filter(([, kind]) => chosen.kinds.includes(log.kinds[kind]));
     const rows = steps.map(([label, kind], step) => {
       const count = visitors.kinds[kind];
       const previous = step ? visitors.kinds[steps[step - 1][1]] : visitors.all;
       return { label, count, share: visitors.all ? count / visitors.all : NaN, kept: previous ? count / previous : NaN };
     });
     funnelPanel.show({
-      empty: visitors.all ? null : "Nobody came in the chosen days, categories and events.",
+      empty: !steps.length ? "None of its steps is among the chosen events." : visitors.all ? null : "Nobody came in the chosen days, categories and events.",
       summary: `Of ${format.plural(visitors.all, "visitor")}, ${format.joined(rows.map((row) => `${format.number(row.count)} ${row.label.toLowerCase()}`))}.`,
       rows,
       draw() {
@@ -224,7 +224,7 @@ smartrocket.start(function (log, place) {
             text: rows.map((row) => `${format.number(row.count)} · ${format.percent(row.share)}`), textposition: "auto",
             // On the colours of the steps, in both themes, black is read and white is not.
             outsidetextfont: { color: ink }, insidetextfont: { color: "#000" }, cliponaxis: false,
-            marker: { color: [one, two, three] }, hoverinfo: "skip",
+            marker: { color: steps.map(([, kind]) => ({ [view]: one, [cart]: two, [sold]: three })[kind]) }, hoverinfo: "skip",
           }],
           layout: {
             bargap: 0.3, hovermode: false, xaxis: { visible: false, rangemode: "tozero" },
@@ -468,6 +468,7 @@ smartrocket.start(function (log, place) {
     ],
     limit: 20,
   });
+  const NO_SALE = (words) => (chosen.kinds.includes("transaction") ? `${words} in the chosen days and categories.` : "Sales are not among the chosen events.");
   const UNIT_BINS = [1, 2, 3, 4, 5, 6, 11, 21, 51, 101, 501, Infinity];
 
   function showUnits() {
@@ -485,7 +486,7 @@ smartrocket.start(function (log, place) {
     }
     while (rows.length && !rows[rows.length - 1].count) rows.pop();
     unitsPanel.show({
-      empty: products ? null : "No product was sold in the chosen days and categories.",
+      empty: products ? null : NO_SALE("No product was sold"),
       summary: products ? `${format.plural(products, "product")} sold, ${format.percent(rows[0].count / products)} of them once.` : "",
       rows,
       draw: () => drawBars(rows, colours().transaction, "Units sold", "Products"),
@@ -520,7 +521,7 @@ smartrocket.start(function (log, place) {
     const positive = prices.filter((price) => price > 0);
     const rows = positive.length ? binPrices(positive) : [];
     pricesPanel.show({
-      empty: positive.length ? null : "Nothing with a known price was sold in the chosen days and categories.",
+      empty: positive.length ? null : NO_SALE("Nothing with a known price was sold"),
       summary: positive.length
         ? `Half of the units cost ${format.short(positive[Math.floor(positive.length / 2)])} or less; a tenth more than ${format.short(positive[Math.floor(positive.length * 0.9)])}.`
         : "",

@@ -10,14 +10,16 @@
 
   smartrocket.nameKind = (kind) => NAMES[kind] || kind;
 
+  // A date that no calendar has is no date.
+  function isDate(log, iso) {
+    const day = /^\d{4}-\d{2}-\d{2}$/.test(iso || "") ? log.day(iso) : NaN;
+    return !Number.isNaN(day) && log.date(day) === iso;
+  }
+
   // The choice that an address describes; what it does not say, or says wrongly, is as at the start.
   function read(log, state) {
     const [firstWhole, lastWhole] = log.wholeDays;
-    const clamp = (iso, otherwise) => {
-      const day = /^\d{4}-\d{2}-\d{2}$/.test(iso || "") ? log.day(iso) : NaN;
-      // A date that no calendar has is no date.
-      return Number.isNaN(day) || log.date(day) !== iso ? otherwise : Math.max(0, Math.min(log.days - 1, day));
-    };
+    const clamp = (iso, otherwise) => (isDate(log, iso) ? Math.max(0, Math.min(log.days - 1, log.day(iso))) : otherwise);
     const usual = Math.max(firstWhole, lastWhole - 27);
     const to = clamp(state.to, lastWhole);
     const from = Math.min(clamp(state.from, state.to ? Math.max(firstWhole, to - 27) : usual), to);
@@ -39,8 +41,15 @@
     };
   }
 
-  // The days before, as many; null where the log does not hold them as whole days.
+  // The days of a choice of which the log has a part only; they are at its ends.
+  function findParts(log, chosen) {
+    const [first, last] = log.wholeDays;
+    return [chosen.from < first ? first - 1 : null, chosen.to > last ? last + 1 : null].filter((day) => day !== null);
+  }
+
+  // The days before, as many; null where the log does not hold both as whole days.
   function before(log, chosen) {
+    if (findParts(log, chosen).length) return null;
     const days = chosen.to - chosen.from + 1;
     return chosen.from - days < log.wholeDays[0] ? null : { ...chosen, from: chosen.from - days, to: chosen.from - 1 };
   }
@@ -131,7 +140,7 @@
       kinds.forEach((chip) => chip.setAttribute("aria-pressed", String(chosen.kinds.includes(chip.dataset.kind))));
       if (log.hasCategories) drawCategories();
       categories.hidden = !tell().hasCategory;
-      status.textContent = `${describeMissing(log, address.read().category)}${describe(log, chosen, tell())}`;
+      status.textContent = `${describeMissing(log, address.read())}${describe(log, chosen, tell())}`;
     }
 
     // One list for each level of the tree, down to the category that is chosen and what is below it.
@@ -166,9 +175,20 @@
     return { element, set, chosen: () => chosen, restrict: () => restrict(log, chosen) };
   };
 
-  function describeMissing(log, category) {
+  // What an address asks for that the log does not have.
+  function describeMissing(log, { category, from, to }) {
     const isMissing = category && category !== "none" && !log.tree.number(category);
-    return isMissing ? `There is no category ${category} in this log. ` : "";
+    const isOutside = [from, to].some((iso) => isDate(log, iso) && (log.day(iso) < 0 || log.day(iso) >= log.days));
+    const words = [
+      isMissing ? `There is no category ${category} in this log. ` : "",
+      isOutside ? `The log goes from ${format.date(log.date(0))} to ${format.date(log.date(log.days - 1))}. ` : "",
+    ];
+    return words.join("");
+  }
+
+  function describeParts(log, chosen) {
+    const days = findParts(log, chosen);
+    return days.length ? `only a part of ${format.joined(days.map((day) => format.date(log.date(day))))} is in the log` : null;
   }
 
   function describe(log, chosen, { hasCategory, hasComparison }) {
@@ -176,6 +196,7 @@
     const words = [
       `${format.plural(days, "day")}, ${format.span(log.date(chosen.from), log.date(chosen.to))}`,
       chosen.category === null || !hasCategory ? null : log.tree.path(chosen.category).map(log.tree.label).join(" › ") || log.tree.label(0),
+      describeParts(log, chosen),
       hasAllKinds(log, chosen) ? null : `only ${format.joined(chosen.kinds.map((kind) => smartrocket.nameKind(kind).toLowerCase()))}`,
       hasComparison ? describeEarlier(log, chosen) : null,
     ];
@@ -184,9 +205,8 @@
 
   function describeEarlier(log, chosen) {
     const earlier = before(log, chosen);
-    return earlier
-      ? `compared with ${format.span(log.date(earlier.from), log.date(earlier.to))}`
-      : "no earlier days of that number to compare with";
+    if (earlier) return `compared with ${format.span(log.date(earlier.from), log.date(earlier.to))}`;
+    return findParts(log, chosen).length ? "not compared with earlier days" : "no earlier days of that number to compare with";
   }
 
   smartrocket.describeEarlier = describeEarlier;

@@ -286,7 +286,7 @@ smartrocket.start(async function (log, place) {
             { type: "scatter", mode: "lines", x: line, y: line, line: { dash: "dash", color: colours().muted, width: 1.5 }, hoverinfo: "skip" },
             { type: "scatter", mode: "markers+lines", x: groups.map((row) => lift(row.forecast)), y: groups.map((row) => lift(row.actual)), marker: { size: 9, color: colours().addtocart }, line: { color: colours().addtocart, width: 1 }, hovertemplate: "forecast %{x:.3f}, sold %{y:.3f}<extra></extra>" },
           ],
-          layout: { showlegend: false, hovermode: "closest", xaxis: { type: "log", title: { text: "Mean forecast" } }, yaxis: { type: "log", rangemode: "normal", title: { text: "Mean sold" } } },
+          layout: { showlegend: false, hovermode: "closest", xaxis: { type: "log", dtick: 1, title: { text: "Mean forecast" } }, yaxis: { type: "log", dtick: 1, rangemode: "normal", title: { text: "Mean sold" } } },
         };
       },
     });

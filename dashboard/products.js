@@ -212,14 +212,14 @@ smartrocket.start(async function (log, place) {
   function showRising(chosen, rows) {
     const earlier = smartrocket.earlier(log, chosen);
     if (!earlier) {
-      risingPanel.show([], "There are no earlier days of that number to compare with.");
+      risingPanel.show([], `The chosen days: ${smartrocket.describeEarlier(log, chosen)}.`);
       return;
     }
     const before = log.count(smartrocket.restrict(log, earlier));
     const rising = rows.map((row) => ({ ...row, before: before.items[row.item * width + view] }));
     const lead = (row) => (row.views - row.before) / Math.sqrt(row.views + row.before + 1);
     const shown = rising.filter((row) => row.views > row.before).sort((one, other) => lead(other) - lead(one)).slice(0, 40);
-    risingPanel.show(shown, `The chosen days ${smartrocket.describeEarlier(log, chosen)}.`);
+    risingPanel.show(shown, `The chosen days: ${smartrocket.describeEarlier(log, chosen)}.`);
   }
 
   function showParts(chosen, counted, groups) {

@@ -351,15 +351,15 @@ smartrocket.start(async function (shop, place) {
     showPopular();
     const total = sum(journeys.lengths);
     const rows = journeys.lengths.map((count, at) => ({
-      label: at + 1 < journeys.lengths.length ? String(at + 1) : `${at + 1} or more`, count, share: total ? count / total : NaN,
+      label: at + 1 < journeys.lengths.length ? String(at + 1) : `${at + 1} or more`, tick: at + 1 < journeys.lengths.length ? String(at + 1) : `${at + 1}+`, count, share: total ? count / total : NaN,
     }));
     lengthsPanel.show({
       empty: total ? null : "There are no sessions.",
       summary: `${format.plural(total, "session")}; ${format.percent(rows[0].share)} of them are a single event.`,
       rows,
       draw: () => ({
-        traces: [{ type: "bar", x: rows.map((row) => row.label), y: rows.map((row) => row.count || null), marker: { color: colours().view }, hovertemplate: "%{x}: %{y:,}<extra></extra>" }],
-        layout: { bargap: 0.15, hovermode: "closest", xaxis: { type: "category", showgrid: false, title: { text: "Events" } }, yaxis: { type: "log", rangemode: "normal", title: { text: "Sessions" }, dtick: 1, tickformat: ",~s" } },
+        traces: [{ type: "bar", x: rows.map((row) => row.tick), y: rows.map((row) => row.count || null), marker: { color: colours().view }, hovertemplate: "%{x}: %{y:,}<extra></extra>" }],
+        layout: { bargap: 0.15, hovermode: "closest", xaxis: { type: "category", tickangle: 0, showgrid: false, title: { text: "Events" } }, yaxis: { type: "log", rangemode: "normal", title: { text: "Sessions" }, dtick: 1, tickformat: ",~s" } },
       }),
     });
     const name = (kind) => ENDS[kind] || nameKind(kind);

@@ -479,6 +479,39 @@ def test_an_address_with_nonsense_shows_the_usual_days(page, site):
     usual = read_cards(visit(page, site, "business"))
     assert read_cards(visit(page, site, "business", "#from=x&to=9999&category=abc&events=nothing")) == usual
     assert read_cards(visit(page, site, "business", "#from=2024-02-30&to=2024-02-31")) == usual
+    assert read_cards(visit(page, site, "business", "#from=2024-13-41&to=0000-00-00")) == usual
+    assert "The log goes" not in page.locator(".status").inner_text()
+
+
+@pytest.fixture(scope="module")
+def ragged(site, tmp_path_factory):
+    """A shop whose log begins in the evening of a day and ends in the morning of another."""
+    shop = make_shop()
+    moments = shop.events["timestamp"]
+    kept = shop.events[moments.between("2024-01-03 18:00", "2024-03-07 09:00")]
+    shop.connection.create_table("events", kept, overwrite=True)
+    return show_shop(shop, site, tmp_path_factory.mktemp("ragged"))
+
+
+@pytest.mark.parametrize(
+    ("state", "told", "compared"),
+    [
+        ("#to=2099-01-01", "The log goes from 3 Jan 2024 to 7 Mar 2024. ", False),
+        ("#to=2099-01-01", "only a part of 7 Mar 2024 is in the log · not compared with earlier days", False),
+        ("#from=2024-01-03&to=2024-01-20", "only a part of 3 Jan 2024 is in the log", False),
+        ("#from=2024-01-03&to=2024-03-07", "only a part of 3 Jan 2024 and 7 Mar 2024 is in the log", False),
+        ("#from=2024-03-01&to=2024-03-06", "compared with 24 Feb", True),
+        ("", "compared with", True),
+    ],
+)
+def test_days_that_the_log_does_not_have_are_told(page, ragged, state, told, compared):
+    visit(page, ragged, "business", state)
+    said = page.locator(".status").inner_text().replace("\u00a0", " ")
+    assert told in said
+    assert (page.locator("[data-card=views] .change").count() == 1) == compared
+    if compared:
+        assert "part" not in said
+        assert "The log goes" not in said
 
 
 def test_dates_can_be_typed(page, site, shop):
@@ -575,19 +608,36 @@ def test_what_the_charts_show_is_in_the_address_and_comes_back(page, site):
 
 
 @pytest.mark.parametrize(
-    ("events", "pressed", "offered", "empty"),
+    ("events", "step", "pressed", "offered", "empty"),
     [
-        ("view", ["Visitors", "Views", "Views", "Views"], ["Visitors", "Views"], ["units", "prices"]),
-        ("addtocart", ["Visitors", *["Adds to cart"] * 3], ["Visitors", "Adds to cart"], ["units", "prices"]),
-        ("transaction", ["Revenue", "Sales", "Revenue", "Revenue"], ["Revenue", "Units", "Orders", "Visitors"], []),
+        ("view", "Viewed", ["Visitors", "Views", "Views", "Views"], ["Visitors", "Views"], ["units", "prices"]),
+        (
+            "addtocart",
+            "Added to cart",
+            ["Visitors", *["Adds to cart"] * 3],
+            ["Visitors", "Adds to cart"],
+            ["units", "prices"],
+        ),
+        (
+            "transaction",
+            "Bought",
+            ["Revenue", "Sales", "Revenue", "Revenue"],
+            ["Revenue", "Units", "Orders", "Visitors"],
+            [],
+        ),
     ],
 )
-def test_charts_show_what_the_chosen_events_can_tell(page, site, events, pressed, offered, empty):
+def test_charts_show_what_the_chosen_events_can_tell(page, site, events, step, pressed, offered, empty):
     visit(page, site, "business", f"#events={events}")
     tools = page.locator(".tools [aria-pressed=true]")
     assert tools.all_inner_texts() == pressed
     assert page.locator("[data-panel=days] .tools button:enabled").all_inner_texts() == offered
     assert page.locator("[data-panel].is-empty").evaluate_all("(all) => all.map((one) => one.dataset.panel)") == empty
+    for panel in empty:
+        said = page.locator(f"[data-panel={panel}] .summary").inner_text()
+        assert said == "Sales are not among the chosen events."
+    steps = read_csv(save(page, "From a view to a sale: save as CSV"))
+    assert [(row["Step"], float(row["Of all visitors"])) for row in steps] == [(step, 1)]
     page.get_by_role("button", name="Reset", exact=True).click()
     assert tools.all_inner_texts() == ["Revenue", "Views", "Revenue", "Revenue"]
     assert page.locator(".tools button:disabled").count() == 0
