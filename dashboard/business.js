@@ -182,7 +182,7 @@ smartrocket.start(function (log, place) {
           layout: {
             dragmode: smartrocket.canDrag ? "zoom" : false, bargap: 0.18,
             xaxis: { type: "date", fixedrange: !smartrocket.canDrag, hoverformat: "%a %d %b %Y", autorange: true, showgrid: false },
-            yaxis: { autorange: true, tickformat: ",~s" },
+            yaxis: { autorange: true, ...smartrocket.amounts(values, daily !== "revenue") },
           },
         };
       },
@@ -391,7 +391,7 @@ smartrocket.start(function (log, place) {
           marker: { color: colours().view }, hovertemplate: "%{y}: %{x:,.0f}<extra></extra>",
         }],
         layout: {
-          bargap: 0.3, hovermode: "closest", xaxis: { tickformat: ",~s", nticks: 6 },
+          bargap: 0.3, hovermode: "closest", xaxis: { nticks: 6, ...smartrocket.amounts(shown.map((row) => row[size]), size !== "revenue") },
           yaxis: { autorange: "reversed", rangemode: "normal", showgrid: false, type: "category" },
         },
       }),
@@ -501,7 +501,7 @@ smartrocket.start(function (log, place) {
       }],
       layout: {
         bargap: 0.12, hovermode: "closest", xaxis: { type: "category", title: { text: across }, showgrid: false },
-        yaxis: { title: { text: up }, tickformat: ",~s" },
+        yaxis: { title: { text: up }, ...smartrocket.amounts(rows.map((row) => row.count)) },
       },
     };
   }

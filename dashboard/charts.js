@@ -27,6 +27,12 @@
     return [[0, colour("scale-low")], [1, colour("scale-high")]];
   };
 
+  // How an axis writes amounts from 0: large ones short, and of what is counted no halves.
+  smartrocket.amounts = function (values, isCount = true) {
+    if (Math.max(...values, 0) >= 5) return { tickformat: ",~s" };
+    return { tickformat: ",~g", ...(isCount ? { dtick: 1 } : {}) };
+  };
+
   function complete(layout, height) {
     const { ink, muted, grid, paper } = smartrocket.colours();
     const axis = {

@@ -430,7 +430,7 @@ smartrocket.start(async function (log, place) {
     filters,
     ...section("The coming days", course),
     make("h2", {}, "How good the models are"), cards.element,
-    make("p", { class: "trail spaced" }, "What the measures mean: ", ...definition),
+    definition.length ? make("p", { class: "trail spaced" }, "What the measures mean: ", ...definition) : "",
     make("div", { class: "panels" }, modelsPanel.element, groupsPanel.element, weeksPanel.element, classesPanel.element, leadsPanel.element),
   );
   await update();

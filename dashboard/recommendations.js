@@ -146,6 +146,8 @@ smartrocket.start(async function (shop, place) {
     set({ example: number, seen: Math.min(2, explorer.sessions[number - 1].length - 1), clicks: [] });
   }
 
+  // A shop that shows no single visitor has no real sessions here.
+  const hasExamples = canExplore && explorer.sessions.length > 0;
   const button = (text, onclick, more = {}) => make("button", { type: "button", onclick, ...more }, text);
   const clicks = make("ol", { class: "clicks", "aria-label": "Clicks of the session, the oldest first" });
   const said = make("p", { class: "status", role: "status" });
@@ -162,8 +164,8 @@ smartrocket.start(async function (shop, place) {
       make("div", { class: "field" }, make("label", { for: "diversity" }, "Diversity ", sliderText), slider),
     ),
     make("div", { class: "fields" },
-      button("Previous real session", () => takeExample(-1)), button("Next real session", () => takeExample(1)),
-      back, forward, button("Empty", () => set({ clicks: [], example: null, seen: null }), { class: "quiet" }),
+      ...(hasExamples ? [button("Previous real session", () => takeExample(-1)), button("Next real session", () => takeExample(1)), back, forward] : []),
+      button("Empty", () => set({ clicks: [], example: null, seen: null }), { class: "quiet" }),
     ),
     clicks, said,
   );
@@ -266,12 +268,13 @@ smartrocket.start(async function (shop, place) {
     networkPanel.show(rank(list), known.length || !seen.length ? "" : "The network knows none of these products: they are too new, or too rare. What is most clicked in the category of the last one stands in.");
     stanPanel.show(rank(votes.map((row) => ({ ...row, largest: votes[0].votes }))));
     popularPanel.show(rank(popular.map((number) => ({ number }))));
-    said.textContent = [...chosen.remarks, describe(seen, list, votes, popular)].join(" ");
+    said.textContent = [...chosen.remarks, describe(seen, known, list, votes, popular)].join(" ");
   }
 
-  function describe(seen, list, votes, popular) {
+  function describe(seen, known, list, votes, popular) {
+    if (!seen.length && !hasExamples) return "Add products to see what would be suggested next.";
     if (!seen.length) return "Add products, or take a real session from the test: what its visitor did next is shown beside what would have been suggested.";
-    if (!chosen.example) return `${format.plural(seen.length, "click")}; the ${LIST} most likely next products are below.`;
+    if (!chosen.example) return `${format.plural(seen.length, "click")}; ${known.length ? `the ${list.length} most likely next products are` : "what stands in for the network's list is"} below.`;
     const next = network.numberOf(nextClick());
     const all = explorer.sessions[chosen.example - 1];
     const tell = (name, numbers) => {
@@ -342,7 +345,7 @@ smartrocket.start(async function (shop, place) {
           { type: "bar", orientation: "h", name: "Views", y: shown.map((row) => nameItem(row.id)), x: shown.map((row) => row.views), marker: { color: colours().view } },
           { type: "bar", orientation: "h", name: "Units sold", y: shown.map((row) => nameItem(row.id)), x: shown.map((row) => row.units), marker: { color: colours().transaction } },
         ],
-        layout: { bargap: 0.25, hovermode: "y unified", xaxis: { nticks: 6, tickformat: ",~s" }, yaxis: { type: "category", autorange: "reversed", rangemode: "normal", showgrid: false } },
+        layout: { bargap: 0.25, hovermode: "y unified", xaxis: { nticks: 6, ...smartrocket.amounts(shown.map((row) => row.views)) }, yaxis: { type: "category", autorange: "reversed", rangemode: "normal", showgrid: false } },
       }),
     });
   }

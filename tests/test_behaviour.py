@@ -345,6 +345,22 @@ def test_the_latest_category_and_price_of_an_item_are_taken(log):
     assert behaviour.price_bins(log)[["catalogue", "viewed"]].sum().to_list() == [2, 2]
 
 
+def test_the_busiest_items_and_categories_are_listed(log):
+    columns = ["views", "adds to cart", "sales", "sales for 100 views"]
+    items = behaviour.list_popular(log, most=2)
+    assert list(items.columns) == ["item", *columns]
+    assert items.to_numpy().tolist() == [["10", 2, 1, 1, 50], ["20", 2, 0, 0, 0]]
+    categories = behaviour.list_categories(behaviour.category_mix(log))
+    assert list(categories.columns) == ["category", "items", *columns]
+    assert categories.to_numpy().tolist() == [["6", 2, 4, 1, 1, 25]]
+
+
+def test_a_list_without_views_has_no_rate(tmp_path, connection):
+    log = read(tmp_path, connection, [(NOON, 1, "transaction", 10, 7)])
+    assert behaviour.list_popular(log)["sales for 100 views"].isna().all()
+    assert behaviour.list_categories(behaviour.category_mix(log)).empty
+
+
 def test_category_loyalty_counts_different_items(tmp_path, connection):
     events = [(NOON + place, 1, "view", item, None) for place, item in enumerate([10, 20, 10, 30])]
     events += [(NOON + place, 2, "view", item, None) for place, item in enumerate([10, 20, 99])]

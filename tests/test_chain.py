@@ -233,6 +233,14 @@ def test_no_page_has_a_barrier_or_runs_what_the_shop_says(report):
     assert wrong == []
 
 
+@pytest.mark.parametrize("name", ["business", "forecasting", "recommendations", "products"])
+def test_the_dashboard_has_figures_and_tables_without_scripts(report, name):
+    page = report.path(f"_site/dashboard/{name}.html").read_text(encoding="utf-8")
+    fallback = "".join(re.findall("<noscript>(.*?)</noscript>", page, re.DOTALL))
+    assert "<svg" in fallback
+    assert len(re.findall("<table.*?<td", fallback, re.DOTALL)) >= 1
+
+
 def query_events(build, since: str, until: str, kinds: list[str]) -> dict:
     """Return what the cards should say of some days and kinds of events, asked of the cleaned tables in SQL."""
     events, prices = build / "interim/events.parquet", build / "interim/item_prices.parquet"

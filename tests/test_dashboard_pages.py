@@ -37,7 +37,7 @@ from smartrocket.cold_start import Fallback
 from smartrocket.cooccurrence import relate_items
 from smartrocket.dashboard_facts import write_facts
 from smartrocket.dashboard_products import write_products
-from smartrocket.dashboard_scripts import read_script
+from smartrocket.dashboard_scripts import read_script, write_script
 from smartrocket.diversity import rerank, unit_vectors
 from smartrocket.model_export import read_network
 from smartrocket.panel import find_complete_days
@@ -1237,6 +1237,32 @@ def test_the_page_opens_with_a_session_that_the_network_gets_right(page, site, w
     page.reload()
     page.wait_for_selector(READY)
     assert page.url == address
+
+
+def test_a_list_says_how_long_it_is_and_whose(page, site, shop):
+    visit(page, site, "recommendations", f"#session={shop.events['itemid'].max()}")
+    assert page.locator(".status").inner_text().endswith("1 click; what stands in for the network's list is below.")
+    assert "knows none of these" in page.locator("[data-panel=network]").inner_text()
+    page.get_by_role("button", name="Previous real session").click()
+    page.get_by_role("button", name="remove click 1").click()
+    rows = page.locator("[data-panel=network] tbody tr").count()
+    assert f"the {rows} most likely next products are below" in page.locator(".status").inner_text()
+
+
+def test_a_shop_that_shows_no_single_visitor_has_no_real_sessions(page, site, workspace, tmp_path):
+    shown = shutil.copytree(site, tmp_path / "site")
+    value = read_script(workspace, "explorer")
+    hidden = Workspace(tmp_path / "build")
+    arrays = {name: values for name, values in value.items() if isinstance(values, np.ndarray)}
+    texts = {name: values for name, values in value.items() if name not in arrays}
+    write_script(hidden, "explorer", texts | {"sessions": []}, arrays)
+    shutil.copy(hidden.path("dashboard/explorer.js"), shown / "dashboard" / "data" / "explorer.js")
+    visit(page, shown, "recommendations")
+    assert page.locator(".status").inner_text() == "Add products to see what would be suggested next."
+    assert page.get_by_role("button", name=re.compile("real session|click back|Follow")).count() == 0
+    page.get_by_label(re.compile("Add a product")).fill("1")
+    page.locator(".hits button").first.click()
+    assert page.locator(".clicks li").count() == 1
 
 
 def test_the_steps_between_categories_are_told(page, site, workspace):

@@ -24,9 +24,10 @@ from smartrocket.cleaning import (
     make_ledger,
     milliseconds,
     parse_number,
+    read_name,
     require_events,
 )
-from smartrocket.engine import keep, keeping_order, read_whole, strip, to_timestamp
+from smartrocket.engine import keep, keeping_order, read_whole, to_timestamp
 from smartrocket.errors import InputError
 from smartrocket.sessions import ORDER, number_sessions
 from smartrocket.wording import cut
@@ -373,7 +374,7 @@ def count_event_types(log: Log, most: int = 20) -> pd.DataFrame:
     unknown ones are one row.
     """
     counted = log.raw_events.group_by("event").aggregate(rows=_.count())
-    counted = counted.mutate(known=strip(_.event).lower().isin(EVENT_TYPES).fill_null(False))
+    counted = counted.mutate(known=read_name(_.event).isin(EVENT_TYPES).fill_null(False))
     order = [ibis.asc(~counted.known), ibis.desc(counted.rows), counted.event]
     counted = counted.mutate(rank=ibis.row_number().over(order_by=order))
     shown = counted.filter(_.known | (_.rank < most)).execute().sort_values(["rows", "event"], ascending=[False, True])
@@ -786,6 +787,28 @@ def category_mix(log: Log) -> pd.DataFrame:
     )
     frame = mix.execute().astype({"categoryid": "Int64"})
     return frame.sort_values(["views", "categoryid"], ascending=[False, True], ignore_index=True)
+
+
+def list_categories(mix: pd.DataFrame, most: int = 12) -> pd.DataFrame:
+    """List the known categories with most views, as a table is read: category (as text), items, views, adds to cart,
+    sales, and sales for 100 views. `mix` is from `category_mix`.
+    """
+    return write_counts(mix[mix["categoryid"].notna()].head(most), "categoryid", "category")
+
+
+def list_popular(log: Log, most: int = 12) -> pd.DataFrame:
+    """List the items with most views, as a table is read: item (as text), views, adds to cart, sales, and sales for 100
+    views.
+    """
+    top = log.items.order_by([ibis.desc("views"), "itemid"]).limit(most)
+    return write_counts(top.select("itemid", "views", "addtocarts", "transactions").execute(), "itemid", "item")
+
+
+def write_counts(counted: pd.DataFrame, number: str, heading: str) -> pd.DataFrame:
+    """Return counts of categories or items under the names that a table shows, the numbers of these as text."""
+    shown = counted.rename(columns={number: heading, "addtocarts": "adds to cart", "transactions": "sales"})
+    rate = 100 * counted["transactions"] / counted["views"].where(counted["views"] > 0)
+    return shown.astype({heading: str}).assign(**{"sales for 100 views": rate})
 
 
 def category_loyalty(log: Log, most_items: int = 5, most_categories: int = 3) -> pd.DataFrame:

@@ -56,7 +56,7 @@ def judge_rows(raw: ibis.Table, window_start: str | None = None, window_end: str
     A repeated row has none. Looks once through the log, for the stretch of time in which it lies.
     """
     # Most names are written as they should be, and need no look at their letters.
-    name = raw.event.isin(EVENT_TYPES).ifelse(raw.event, strip(raw.event).translate(CAPITALS, SMALL))
+    name = raw.event.isin(EVENT_TYPES).ifelse(raw.event, read_name(raw.event))
     judged = raw.mutate(event=name)
     outside = ibis.literal(False)
     if window_start is not None:
@@ -74,6 +74,11 @@ def judge_rows(raw: ibis.Table, window_start: str | None = None, window_end: str
     first, last = find_span(judged.filter(judged.reason.isnull()))
     far = judged.reason.isnull() & ~judged.timestamp.between(first, last)
     return judged.mutate(reason=far.ifelse("more than a year from all other events", judged.reason))
+
+
+def read_name(event: ibis.expr.types.StringColumn) -> ibis.expr.types.StringColumn:
+    """Return an event's type as it is compared: without capitals, and without blanks around it."""
+    return strip(event).translate(CAPITALS, SMALL)
 
 
 def judge_timestamps(timestamp: ibis.expr.types.IntegerColumn) -> list[tuple[ibis.Value, str]]:
