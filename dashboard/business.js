@@ -14,12 +14,19 @@ smartrocket.start(function (log, place) {
   let chosen = null;
   let now = null;
   let visitors = null;
+  // Categories are compared so many levels below the chosen one.
+  const DEPTHS = log.tree.levels(null).map((_, place) => [String(place + 1), place ? `${place + 1} levels below` : "1 level below"]);
+  let depth = 1;
+  let groups = null;
 
   function countAll() {
     const restriction = smartrocket.restrict(log, chosen);
     now = log.count(restriction);
-    const groups = log.hasCategories ? log.tree.groups(chosen.category) : null;
-    const groupCount = groups ? log.tree.parts(chosen.category).length : 0;
+    if (log.hasCategories) {
+      depth = Math.min(Number(address.option("levels", DEPTHS)), log.tree.levels(chosen.category).length || 1);
+      groups = log.tree.groups(chosen.category, depth);
+    }
+    const groupCount = groups ? log.tree.parts(chosen.category, depth).length : 0;
     visitors = log.countVisitors({ ...restriction, groups, groupCount });
   }
 
@@ -169,7 +176,7 @@ smartrocket.start(function (log, place) {
     dailyPanel.show({
       empty: sayEmpty(daily, total, "the chosen days"),
       summary: `${label}: ${format.short(total / values.length)} a day on average, most on ${format.date(dates[most] || log.date(0))} (${format.short(values[most])}).`,
-      rows: dates.map((date, day) => ({
+      rows: !now.rows ? [] : dates.map((date, day) => ({
         date, unpriced: now.dailyUnpriced[day], ...Object.fromEntries(DAILY.map(([name]) => [name, all[name][day]])),
       })),
       draw() {
@@ -215,7 +222,7 @@ smartrocket.start(function (log, place) {
     funnelPanel.show({
       empty: !steps.length ? "None of its steps is among the chosen events." : visitors.all ? null : "Nobody came in the chosen days, categories and events.",
       summary: `Of ${format.plural(visitors.all, "visitor")}, ${format.joined(rows.map((row) => `${format.number(row.count)} ${row.label.toLowerCase()}`))}.`,
-      rows,
+      rows: visitors.all ? rows : [],
       draw() {
         const { view: one, addtocart: two, transaction: three, ink } = colours();
         return {
@@ -264,7 +271,7 @@ smartrocket.start(function (log, place) {
     weekPanel.show({
       empty: total ? null : "None of these events happened in the chosen days and categories.",
       summary: `${nameKind(kind)}: most on ${rows[most].weekday} from ${rows[most].hour}:00 (${format.number(cells[most])} of ${format.number(total)}).`,
-      rows,
+      rows: total ? rows : [],
       draw: () => ({
         traces: [{
           type: "heatmap", z: WEEKDAYS.map((_, weekday) => cells.slice(24 * weekday, 24 * weekday + 24)),
@@ -304,13 +311,13 @@ smartrocket.start(function (log, place) {
   }
 
   function listParts() {
-    const sums = Object.fromEntries(["revenue", "unpriced", "units", "views", "carts"].map((name) => [name, sumTree(name)]));
-    const own = (part, name) => (part === chosen.category || !part ? sizeOf(part, name) : sums[name][part]);
-    const parts = log.tree.parts(chosen.category).map((part, group) => ({
+    const names = ["revenue", "unpriced", "units", "views", "carts"];
+    const sums = Object.fromEntries(names.map((name) => [name, sumTree(name)]));
+    const isSplit = (part, group) => log.tree.children(part).some((child) => groups[child] !== group);
+    const parts = log.tree.parts(chosen.category, depth).map((part, group) => ({
       part,
-      label: part === chosen.category && part ? `${log.tree.label(part)} itself` : log.tree.label(part),
-      revenue: own(part, "revenue"), unpriced: own(part, "unpriced"), units: own(part, "units"), views: own(part, "views"),
-      carts: own(part, "carts"),
+      label: part && (part === chosen.category || isSplit(part, group)) ? `${log.tree.label(part)} itself` : log.tree.label(part),
+      ...Object.fromEntries(names.map((name) => [name, !part || isSplit(part, group) ? sizeOf(part, name) : sums[name][part]])),
       visitors: visitors.groups[group],
       conversion: canConvert() && visitors.groups[group] ? visitors.groupBuyers[group] / visitors.groups[group] : NaN,
     }));
@@ -323,11 +330,17 @@ smartrocket.start(function (log, place) {
   };
   const partsChoice = choice("Compared by", SIZES, null, chooseSize);
   const treeChoice = choice("Area", SIZES, null, chooseSize);
+  const depthChoice = make("select", {
+    "aria-label": "Level", onchange() {
+      address.keepOption("levels", DEPTHS, depthChoice.value);
+      update(chosen);
+    },
+  }, ...DEPTHS.map(([value, text]) => make("option", { value }, text)));
 
   const partsPanel = panel({
-    title: "Categories compared", name: "categories", height: 330, tools: [partsChoice],
+    title: "Categories compared", name: "categories", height: 330, tools: [...(DEPTHS.length > 1 ? [depthChoice] : []), partsChoice],
     how: [
-      "The parts of the chosen category, with all that is below them; a product is in the category that it had ",
+      "The categories some levels below the chosen one, with all that is below them, and what those between have of their own; a product is in the category that it had ",
       "at the event, or in its first known one before that. A visitor of two categories counts in both.",
     ],
     columns: [
@@ -378,6 +391,9 @@ smartrocket.start(function (log, place) {
 
   function showCategories() {
     size = follow("size", SIZES, partsChoice, treeChoice);
+    depthChoice.value = depth;
+    const deepest = log.tree.levels(chosen.category).length || 1;
+    [...depthChoice.options].forEach((option) => { option.disabled = Number(option.value) > deepest; });
     const { sums, parts } = listParts();
     const label = SIZES.find(([name]) => name === size)[1].toLowerCase();
     const total = sum(parts.map((row) => row[size]));
@@ -523,12 +539,15 @@ smartrocket.start(function (log, place) {
     pricesPanel.show({
       empty: positive.length ? null : NO_SALE("Nothing with a known price was sold"),
       summary: positive.length
-        ? `Half of the units cost ${format.short(positive[Math.floor(positive.length / 2)])} or less; a tenth more than ${format.short(positive[Math.floor(positive.length * 0.9)])}.`
+        ? `Half of the units cost ${format.short(smartrocket.leastOf(positive, 0.5))} or less, nine of ten ${format.short(smartrocket.leastOf(positive, 0.9))} or less.`
         : "",
       rows,
       draw: () => drawBars(rows, colours().series[4], "Price from", "Units"),
     });
   }
+
+  // The lowest price that so large a share of the units does not exceed.
+  smartrocket.leastOf = (prices, share) => prices[Math.ceil(prices.length * share) - 1];
 
   function binPrices(prices) {
     const low = prices[0];

@@ -156,7 +156,10 @@
       summary.textContent = told.empty || told.summary;
       plot.setAttribute("aria-label", `${title}. ${summary.textContent}`);
       element.classList.toggle("is-empty", Boolean(told.empty));
-      files.querySelectorAll("button").forEach((file) => { file.disabled = Boolean(told.empty); });
+      const [picture, text] = files.querySelectorAll("button");
+      picture.disabled = Boolean(told.empty);
+      // A table may say more than its chart.
+      text.disabled = !(told.rows || []).length;
       numbers.show(told.rows || []);
       plan();
     }

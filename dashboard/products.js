@@ -10,6 +10,7 @@ smartrocket.start(async function (log, place) {
   const { sold, tree } = log;
   const width = log.kinds.length;
   const WEEK = 7;
+  const NO_SALES = "Sales are not among the chosen events.";
 
   const nameItem = (item) => `Product ${log.items[item]}`;
   const linkItem = (item) => link(address.linkTo({ item: log.items[item] }), nameItem(item));
@@ -168,8 +169,9 @@ smartrocket.start(async function (log, place) {
     const dates = units.map((_, day) => log.date(chosen.from + day));
     const past = log.count({ ...restriction, from: Math.max(0, chosen.from - 6), to: chosen.from - 1 });
     const before = Array.from({ length: past.days }, (_, day) => past.daily[day * width + sold]);
+    const hasSales = chosen.kinds.includes("transaction");
     patternPanel.show({
-      empty: sum(units) ? null : "Nothing was sold in the chosen days.",
+      empty: sum(units) ? null : hasSales ? "Nothing was sold in the chosen days." : NO_SALES,
       summary: `${format.plural(sum(units), "unit")} in ${format.plural(units.length, "day")}.`,
       rows: dates.map((date, day) => ({ date, units: units[day] })),
       draw: () => ({
@@ -194,9 +196,12 @@ smartrocket.start(async function (log, place) {
     }
     sharePanel.element.hidden = chosen.category === null;
     patternPanel.element.classList.toggle("wide", chosen.category === null);
+    // A week in which the whole shop sold nothing has no shares.
+    const told = weeks.filter((week) => week.all);
+    const last = told[told.length - 1];
     sharePanel.show({
-      empty: weeks.length > 1 ? null : "Choose at least two weeks to see a course.",
-      summary: weeks.length > 1 ? `From ${format.percent(weeks[0].share)} in the first week to ${format.percent(weeks[weeks.length - 1].share)} in the last.` : "",
+      empty: !chosen.kinds.includes("transaction") ? NO_SALES : told.length > 1 ? null : "Choose at least two weeks with sales to see a course.",
+      summary: told.length > 1 ? `From ${format.percent(told[0].share)} in the week from ${format.date(told[0].date)} to ${format.percent(last.share)} in that from ${format.date(last.date)}.` : "",
       rows: weeks,
       draw: () => ({
         traces: [{
@@ -211,6 +216,10 @@ smartrocket.start(async function (log, place) {
   // Views, since sales of one product are too few to rise; a change counts against its own noise, as counts scatter.
   function showRising(chosen, rows) {
     const earlier = smartrocket.earlier(log, chosen);
+    if (!chosen.kinds.includes("view")) {
+      risingPanel.show([], "Views are not among the chosen events.");
+      return;
+    }
     if (!earlier) {
       risingPanel.show([], `The chosen days: ${smartrocket.describeEarlier(log, chosen)}.`);
       return;
@@ -336,7 +345,7 @@ smartrocket.start(async function (log, place) {
       ...expected,
     ].filter(Boolean));
     const group = log.count({ ...restriction, isInside: tree.below(category) });
-    showRate(item, [
+    showRate(chosen, [
       { label: nameItem(item), views, units },
       { label: tree.label(category), views: group.kinds[view], units: group.kinds[sold] },
     ]);
@@ -360,15 +369,16 @@ smartrocket.start(async function (log, place) {
       .filter((row) => row.item !== null);
   }
 
-  function showRate(item, rows) {
+  function showRate(chosen, rows) {
     const rated = rows.map((row) => {
       const [low, high] = interval(row.units, row.views);
       return { ...row, rate: row.views ? (100 * row.units) / row.views : NaN, low, high };
     });
     const [own, group] = rated;
     const verdict = own.low > group.rate ? "clearly more than" : own.high < group.rate ? "clearly less than" : "no clear difference to";
+    const hasBoth = ["view", "transaction"].every((kind) => chosen.kinds.includes(kind));
     ratePanel.show({
-      empty: own.views ? null : "This product was not viewed in the chosen days.",
+      empty: !hasBoth ? "This needs both views and sales among the chosen events." : own.views ? null : "This product was not viewed in the chosen days.",
       summary: `${format.number(own.rate, 2)} sales for 100 views: ${verdict} ${group.label} (${format.number(group.rate, 2)}).`,
       rows: rated,
       draw: () => ({
@@ -394,16 +404,22 @@ smartrocket.start(async function (log, place) {
     });
   }
 
+  const SHORT = { "Adds to cart": "To cart" };
+
   function showHistory(item, chunk, chosen, own) {
     const dates = Array.from({ length: own.days }, (_, day) => log.date(chosen.from + day));
     const ofKind = (kind) => dates.map((_, day) => own.daily[day * width + kind]);
     const [views, carts, units] = [view, cart, sold].map(ofKind);
     const prices = listPrices(item, chunk, chosen);
-    const strips = [["Views", views, "view"], ["Adds to cart", carts, "addtocart"], ["Units", units, "transaction"]];
+    const strips = [
+      ["Views", views, "view", (count) => format.plural(count, "view")],
+      ["Adds to cart", carts, "addtocart", (count) => `${format.plural(count, "time")} into a cart`],
+      ["Units", units, "transaction", (count) => `${format.plural(count, "unit")} sold`],
+    ].filter(([, , kind]) => chosen.kinds.includes(kind));
     const hasPrice = prices.some((price) => price !== null);
     historyPanel.show({
-      empty: own.rows ? null : "Nothing happened with this product in the chosen days.",
-      summary: `${format.plural(own.kinds[view], "view")}, ${format.plural(own.kinds[cart], "time")} into a cart, ${format.plural(own.kinds[sold], "unit")} sold.`,
+      empty: !strips.length ? "Removals from cart have no strip here." : own.rows ? null : "None of the chosen events happened with this product in the chosen days.",
+      summary: `${strips.map(([, values, , tell]) => tell(sum(values))).join(", ")}.`,
       rows: dates.map((date, day) => ({ date, views: views[day], carts: carts[day], units: units[day], price: prices[day] ?? NaN })),
       draw() {
         const shown = colours();
@@ -416,9 +432,9 @@ smartrocket.start(async function (log, place) {
         const layout = { bargap: 0.15, showlegend: false, xaxis: { type: "date", showgrid: false, anchor: axis(count - 1), hoverformat: "%a %d %b %Y" } };
         const style = { automargin: true, fixedrange: true, gridcolor: shown.grid, zerolinecolor: shown.grid, tickfont: { color: shown.muted }, nticks: 4, rangemode: "tozero" };
         if (hasPrice) {
-          traces.push({ type: "scatter", mode: "lines", x: dates, y: prices, name: "Price", yaxis: axis(3), line: { shape: "hv", color: shown.series[4], width: 2 } });
+          traces.push({ type: "scatter", mode: "lines", x: dates, y: prices, name: "Price", yaxis: axis(strips.length), line: { shape: "hv", color: shown.series[4], width: 2 } });
         }
-        ["Views", "To cart", "Units", "Price"].slice(0, count).forEach((label, strip) => {
+        [...strips.map(([label]) => SHORT[label] || label), "Price"].slice(0, count).forEach((label, strip) => {
           layout[strip ? `yaxis${strip + 1}` : "yaxis"] = { ...style, domain: domain(strip), title: { text: label, font: { size: 11, color: shown.muted } } };
         });
         return { traces, layout };

@@ -274,7 +274,8 @@ smartrocket.start(async function (shop, place) {
   function describe(seen, known, list, votes, popular) {
     if (!seen.length && !hasExamples) return "Add products to see what would be suggested next.";
     if (!seen.length) return "Add products, or take a real session from the test: what its visitor did next is shown beside what would have been suggested.";
-    if (!chosen.example) return `${format.plural(seen.length, "click")}; ${known.length ? `the ${list.length} most likely next products are` : "what stands in for the network's list is"} below.`;
+    if (!chosen.example) return `${format.plural(seen.length, "click")}; ${known.length ? `the ${list.length} most likely next products are` : "what stands in for the network's list is"} below.`
+      + (known.length && known.length < seen.length ? ` The network does not know ${format.number(seen.length - known.length)} of the products, and goes by the others.` : "");
     const next = network.numberOf(nextClick());
     const all = explorer.sessions[chosen.example - 1];
     const tell = (name, numbers) => {

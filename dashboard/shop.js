@@ -36,19 +36,28 @@
         }
         return isInside;
       },
-      // The parts that a category consists of: those directly below it, and itself where it has items of its own.
-      parts(number) {
-        if (number === null) return [...children[0], 0];
-        return number ? [...children[number], number] : [0];
+      // The categories of each level below a category (null: below all roots), the nearest level first.
+      levels(number) {
+        const levels = [];
+        for (let level = number === 0 ? [] : children[number ?? 0]; level.length && levels.length < DEEPEST;) {
+          levels.push(level);
+          level = level.flatMap((category) => children[category]);
+        }
+        return levels;
+      },
+      // The parts that a category consists of: those some levels below it, each with all that is below, and those
+      // between, itself among them, with what they have of their own.
+      parts(number, depth = 1) {
+        const levels = tree.levels(number).slice(0, depth);
+        return [...levels.reverse().flat(), number ?? 0];
       },
       // For each category the place of the part that it belongs to, -1 for none.
-      groups(number) {
-        const group = new Int32Array(tree.size).fill(-1);
-        tree.parts(number).forEach((part, place) => {
-          if (part === number || part === 0) group[part] = place;
-          else tree.below(part).forEach((isInside, category) => { if (isInside) group[category] = place; });
+      groups(number, depth = 1) {
+        const places = new Map(tree.parts(number, depth).map((part, place) => [part, place]));
+        return Int32Array.from({ length: tree.size }, (_, category) => {
+          const nearest = category ? tree.path(category).reverse().find((above) => places.has(above)) : 0;
+          return places.get(nearest) ?? -1;
         });
-        return group;
       },
     };
     return tree;

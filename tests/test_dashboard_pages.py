@@ -692,6 +692,80 @@ def test_the_tree_and_its_summary_leave_out_what_has_no_category(page, site):
     assert summary == f"{share}ahead of {len(known) - 1} other part{'s' * (len(known) > 2)}."
 
 
+@pytest.mark.parametrize(
+    ("state", "parts"),
+    [
+        ("", {"Category 1": [1, 10, 11, 110], "Category 2": [2, 20]}),
+        ("&levels=2", {"Category 10": [10], "Category 11": [11, 110], "Category 1 itself": [1], "Category 20": [20]}),
+        ("&levels=3", {"Category 110": [110], "Category 11 itself": [11], "Category 10": [10], "Category 20": [20]}),
+        ("&category=1&levels=2", {"Category 110": [110], "Category 11 itself": [11], "Category 1 itself": [1]}),
+        ("&category=11&levels=3", {"Category 110": [110], "Category 11 itself": [11]}),
+    ],
+)
+def test_categories_of_each_level_are_compared(page, site, shop, state, parts):
+    visit(page, site, "business", f"#from=2024-01-10&to=2024-02-20{state}")
+    rows = {row["Category"]: row for row in read_csv(save(page, "Categories compared: save as CSV"))}
+    whole = read_cards(page)
+    assert sum(int(row["Views"]) for row in rows.values()) == whole["views"]
+    assert sum(int(row["Units"]) for row in rows.values()) == whole["units"]
+    assert sum(float(row["Revenue"]) for row in rows.values()) == pytest.approx(whole["revenue"])
+    for label, categories in parts.items():
+        expected = expect_cards(shop, "2024-01-10", "2024-02-20", ALL, categories)
+        if not expected["visitors"]:
+            assert label not in rows
+            continue
+        shown = [int(rows[label][name]) for name in ("Views", "Adds to cart", "Units", "Visitors")]
+        assert shown == [expected[name] for name in ("views", "carts", "units", "visitors")]
+
+
+def test_the_level_of_categories_is_chosen_and_comes_back(page, site):
+    visit(page, site, "business", "#category=1")
+    level = page.get_by_label("Level", exact=True)
+    assert level.locator("option:enabled").all_inner_texts() == ["1 level below", "2 levels below"]
+    level.select_option("2")
+    assert page.url.endswith("levels=2")
+    said = page.locator("[data-panel=categories] .summary").inner_text()
+    page.reload()
+    page.wait_for_selector(READY)
+    assert level.input_value() == "2"
+    assert page.locator("[data-panel=categories] .summary").inner_text() == said
+    level.select_option("1")
+    assert "levels" not in page.url
+
+
+def test_half_of_the_units_cost_no_more_than_is_said(page, site):
+    visit(page, site, "business")
+    said = []
+    for prices in ([5], [1, 2], [1, 2, 3, 4, 5, 6, 7, 8, 9, 10], [4, 4, 4, 4, 9]):
+        said.append(page.evaluate("(prices) => [0.5, 0.9].map((share) => smartrocket.leastOf(prices, share))", prices))
+    assert said == [[5, 5], [1, 2], [5, 9], [4, 9]]
+
+
+@pytest.mark.parametrize("events", ["view", "addtocart", "transaction", "removefromcart"])
+def test_pages_of_products_say_what_the_chosen_events_leave_out(page, site, shop, events):
+    visit(page, site, "products", f"#events={events}&category=1")
+    said = {name: page.locator(f"[data-panel={name}] .summary").inner_text() for name in ("sales", "share", "rising")}
+    assert (said["sales"] == "Sales are not among the chosen events.") == (events != "transaction")
+    assert (said["share"] == "Sales are not among the chosen events.") == (events != "transaction")
+    assert (said["rising"] == "Views are not among the chosen events.") == (events != "view")
+    item = shop.events["itemid"].mode()[0]
+    visit(page, site, "products", f"#events={events}&item={item}")
+    page.wait_for_selector("[data-panel=history] .summary:not(:empty)")
+    history = page.locator("[data-panel=history] .summary").inner_text()
+    words = {"view": "view", "addtocart": "into a cart", "transaction": "sold", "removefromcart": "Removals"}
+    assert [name for name, word in words.items() if word in history] == [events]
+    assert "needs both" in page.locator("[data-panel=rate] .summary").inner_text()
+
+
+def test_a_table_is_saved_where_its_chart_is_empty(page, plain):
+    visit(page, plain, "business", "#category=none")
+    panel = page.locator("[data-panel=days]")
+    assert "No price is known" in panel.locator(".summary").inner_text()
+    assert panel.get_by_role("button", name="PNG").is_disabled()
+    rows = read_csv(save(page, "Day by day: save as CSV"))
+    assert sum(int(row["Views"]) for row in rows) == read_cards(page)["views"] > 0
+
+
 def test_a_category_without_parts_is_not_compared(page, site):
     visit(page, site, "business", "#category=110")
     summary = page.locator("[data-panel=categories] .summary").inner_text()
@@ -1247,6 +1321,9 @@ def test_a_list_says_how_long_it_is_and_whose(page, site, shop):
     page.get_by_role("button", name="remove click 1").click()
     rows = page.locator("[data-panel=network] tbody tr").count()
     assert f"the {rows} most likely next products are below" in page.locator(".status").inner_text()
+    known = page.url.split("session=")[1].split(",")[-1]
+    visit(page, site, "recommendations", f"#session={known},{shop.events['itemid'].max()}")
+    assert "does not know 1 of the products" in page.locator(".status").inner_text()
 
 
 def test_a_shop_that_shows_no_single_visitor_has_no_real_sessions(page, site, workspace, tmp_path):
