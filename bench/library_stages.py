@@ -34,7 +34,7 @@ def clean_tables(build: Path, parameters: dict) -> None:
     cleaning.require_events(events_ledger)
     write_parquet(cleaning.keep_events(judged), workspace.path("interim/events.parquet"))
 
-    roles = {name: given[f"{name}_property"] for name in ("category", "price", "availability")}
+    roles = {name: given[f"{name}_property"] for name in ("category", "price", "availability", "name")}
     raw_properties = connection.read_parquet(workspace.existing("interim/raw_properties.parquet"))
     used = raw_properties.filter(raw_properties.property.isin(list(roles.values())))
     judged_properties = keep(cleaning.judge_properties(used, roles))
@@ -46,6 +46,7 @@ def clean_tables(build: Path, parameters: dict) -> None:
         "item_categories": cleaning.category_history(judged_properties),
         "item_prices": cleaning.price_history(judged_properties),
         "item_availability": cleaning.availability_history(judged_properties),
+        "item_names": cleaning.name_history(judged_properties),
     }.items():
         write_parquet(history, workspace.path(f"interim/{name}.parquet"))
 

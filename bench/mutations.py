@@ -88,6 +88,7 @@ def make_shop(random: Random, visitors: int = 30, items: int = 12, days: int = 4
             properties.append([moment, str(item), "790", f"n{random.randrange(1, 90)}.000"])
             properties.append([moment, str(item), "categoryid", str(random.choice(categories))])
             properties.append([moment, str(item), "available", random.choice("01")])
+            properties.append([moment, str(item), "name", f"Lamp {item}"])
             properties.append([moment, str(item), "888", f"{random.randrange(999)} n5.000"])
     tree = [[str(category), "" if category < 3 else str(random.randrange(1, category))] for category in categories]
     sheets = zip(COLUMNS, (events, properties, tree), strict=True)
@@ -534,7 +535,7 @@ def judge_properties(rows: list[dict[str, str]]) -> Iterator[str]:
     """Yield the outcome of each property row."""
     for row in rows:
         role, value = row["property"], row["value"]
-        if role not in ("categoryid", "790", "available"):
+        if role not in ("categoryid", "790", "available", "name"):
             yield "other property"
             continue
         price = read_price(value)
@@ -546,6 +547,7 @@ def judge_properties(rows: list[dict[str, str]]) -> Iterator[str]:
             or (role == "790" and price < 0 and "price is negative")
             or (role == "790" and price > 1e12 and "price out of range")
             or (role == "available" and value not in ("0", "1") and "neither 0 nor 1")
+            or (role == "name" and not value.strip(" \t\n\r\f") and "name is empty")
             or "kept"
         )
 

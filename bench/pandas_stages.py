@@ -56,7 +56,7 @@ def clean_tables(build: Path, parameters: dict) -> None:
     order = ["timestamp", "visitorid", "itemid", "event", "transactionid"]
     write(events.sort_values(order), build, "interim/events")
 
-    roles = {given[f"{role}_property"]: role for role in ("category", "price", "availability")}
+    roles = {given[f"{role}_property"]: role for role in ("category", "price", "availability", "name")}
     properties = read(build, "interim/raw_properties")
     counts = properties.groupby("property").agg(
         rows=("property", "size"), items=("itemid", "nunique"), values=("value", "nunique")
@@ -82,6 +82,8 @@ def clean_tables(build: Path, parameters: dict) -> None:
     write_history(used, build, "category", "categoryid", "item_categories", "int64")
     write_history(used, build, "price", "price", "item_prices", "float64")
     write_history(used, build, "availability", "available", "item_availability", "bool")
+    names = used.value.str.strip().str.replace(r"\s+", " ", regex=True).str[:100]
+    write_history(used.assign(number=names), build, "name", "name", "item_names", "str")
 
     tree = read(build, "interim/raw_categories")
     reason = first_reason(

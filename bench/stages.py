@@ -18,6 +18,7 @@ TABLES = {
         "interim/item_categories",
         "interim/item_prices",
         "interim/item_availability",
+        "interim/item_names",
         "interim/categories",
         "interim/property_counts",
         "interim/ledger",

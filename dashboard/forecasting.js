@@ -81,7 +81,7 @@ smartrocket.start(async function (log, place) {
   });
   // Those that sold most in the test come first.
   const offered = make("datalist", { id: number.getAttribute("list") }, ...forecasts.list("item").slice(0, OFFERED).map(
-    (item) => make("option", { value: idOf("item", item) }),
+    (item) => make("option", { value: idOf("item", item) }, log.hasNames ? log.nameItem(idOf("item", item)) : ""),
   ));
   const offer = (category) => make("option", { value: idOf("category", category) }, log.tree.label(category));
   const categories = make(
@@ -143,11 +143,12 @@ smartrocket.start(async function (log, place) {
     control.setAttribute("aria-invalid", String(!isKnown));
     hint.textContent = isKnown ? "" : place === null ? "Not in this log." : `There is no forecast of ${noun} ${chosen.id}.`;
     more.replaceChildren(...(place === null || chosen.id === NO_CATEGORY ? [] : [
-      link(`products.html#${level}=${chosen.id}`, `All about ${noun} ${chosen.id}`),
+      link(`products.html#${level}=${chosen.id}`, `All about ${level === "item" ? nameProduct(chosen.id) : `category ${chosen.id}`}`),
     ]));
     if (level === "category") drawBelow(place);
   }
 
+  const nameProduct = (id) => (log.hasNames ? log.nameItem(id) : `product ${id}`);
   const listBelow = (category) => forecasts.list("category").filter((other) => other !== category && log.tree.below(category)[other]);
 
   // A category's subcategories are forecast each on its own: whoever misses their sales here finds them there.
@@ -165,7 +166,7 @@ smartrocket.start(async function (log, place) {
 
   function nameChosen() {
     if (chosen.level === "total") return "the whole shop";
-    if (chosen.level === "item") return `product ${chosen.id}`;
+    if (chosen.level === "item") return nameProduct(chosen.id);
     if (!numberOf()) return "products without a category";
     const parts = smartrocket.sum(log.tree.below(numberOf())) - 1;
     return `category ${chosen.id}${parts ? ` itself, without the ${format.plural(parts, "category", "categories")} below it` : ""}`;

@@ -12,8 +12,9 @@ smartrocket.start(async function (log, place) {
   const WEEK = 7;
   const NO_SALES = "Sales are not among the chosen events.";
 
-  const nameItem = (item) => `Product ${log.items[item]}`;
-  const linkItem = (item) => link(address.linkTo({ item: log.items[item] }), nameItem(item));
+  const nameItem = (item) => log.nameItem(log.items[item]);
+  const linkItem = (item) => link(address.linkTo({ item: log.items[item] }), log.shortName(log.items[item]));
+  const NUMBER = log.hasNames ? "number or name" : "number";
   const linkCategory = (category) => link(
     address.linkTo({ item: null, category: category ? tree.ids[category - 1] : "none" }), tree.label(category),
   );
@@ -47,13 +48,13 @@ smartrocket.start(async function (log, place) {
       },
       { name: "In category", isText: true, value: (row) => inCategory(row), show: (_, row) => (inCategory(row) ? linkCategory(outer(row)) : "–") },
     ],
-    empty: "No product or category has this number.",
+    empty: `No product or category has this ${NUMBER}.`,
   });
   found.element.hidden = true;
   const searchBox = make(
     "div", { class: "filters search", role: "search" },
     make("h2", { class: "visually-hidden" }, "Find a product or a category"),
-    make("div", { class: "field" }, make("label", { for: "product-search" }, "Find a product or a category by its number"), search),
+    make("div", { class: "field" }, make("label", { for: "product-search" }, `Find a product or a category by its ${NUMBER}`), search),
   );
 
   // The category that a product or a category is in.
@@ -66,7 +67,8 @@ smartrocket.start(async function (log, place) {
     if (!text) return;
     const start = smartrocket.numberIn(text);
     // Whoever names a product wants no category of the same number.
-    const numbers = /^product/i.test(text) ? [] : Array.from(tree.ids.keys(), (place) => place + 1);
+    const isProduct = /^product/i.test(text) || (log.hasNames && !smartrocket.isNumber(text));
+    const numbers = isProduct ? [] : Array.from(tree.ids.keys(), (place) => place + 1);
     const categories = numbers.filter((number) => String(tree.ids[number - 1]).startsWith(start));
     categories.sort((one, other) => (tree.ids[one - 1] < tree.ids[other - 1] ? -1 : 1));
     const items = smartrocket.findItems(log, text);
@@ -346,7 +348,7 @@ smartrocket.start(async function (log, place) {
     ].filter(Boolean));
     const group = log.count({ ...restriction, isInside: tree.below(category) });
     showRate(chosen, [
-      { label: nameItem(item), views, units },
+      { label: log.shortName(log.items[item]), views, units },
       { label: tree.label(category), views: group.kinds[view], units: group.kinds[sold] },
     ]);
     showHistory(item, chunk, chosen, own);

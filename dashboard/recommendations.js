@@ -13,8 +13,9 @@ smartrocket.start(async function (shop, place) {
   // The session that the page opens with is found within so many lists: each takes a large shop's network a while.
   const TRIED = 30;
   const canExplore = Boolean(network && network.size && explorer && stan);
-  const nameItem = (id) => `Product ${id}`;
-  const linkItem = (id) => link(`products.html#item=${id}`, nameItem(id));
+  const { nameItem, shortName } = shop;
+  const NUMBER = shop.hasNames ? "number or name" : "number";
+  const linkItem = (id) => link(`products.html#item=${id}`, shortName(id));
 
   function categoryOf(id) {
     const item = shop.itemNumber(id);
@@ -94,7 +95,7 @@ smartrocket.start(async function (shop, place) {
   const hits = make("ul", { class: "hits", onmousedown: (event) => event.preventDefault() });
   const finder = make(
     "div", { class: "field finder", onfocusout: (event) => { if (!finder.contains(event.relatedTarget)) hits.replaceChildren(); } },
-    make("label", { for: "click-search" }, "Add a product by its number, or its category's"), search, hits,
+    make("label", { for: "click-search" }, `Add a product by its ${NUMBER}, or its category's number`), search, hits,
   );
 
   function find() {
@@ -102,9 +103,9 @@ smartrocket.start(async function (shop, place) {
     const matches = text ? smartrocket.findItems(shop, text).slice(0, 8) : [];
     hits.replaceChildren(...matches.map((item) => make("li", {}, make(
       "button", { type: "button", onclick: () => takeHit(shop.items[item]) },
-      `${nameItem(shop.items[item])} · ${shop.tree.label(shop.itemCategory[item])}${network.numberOf(shop.items[item]) === null ? " · new to the network" : ""}`,
+      `${shortName(shop.items[item])} · ${shop.tree.label(shop.itemCategory[item])}${network.numberOf(shop.items[item]) === null ? " · new to the network" : ""}`,
     ))));
-    if (text && !matches.length) hits.replaceChildren(make("li", {}, "No product or category has this number."));
+    if (text && !matches.length) hits.replaceChildren(make("li", {}, `No product or category has this ${NUMBER}.`));
   }
 
   function click(id) {
@@ -181,7 +182,7 @@ smartrocket.start(async function (shop, place) {
     if (row.isNext) cell.append(make("strong", { class: "hit" }, "clicked next"));
     else cell.append(button("+", (event) => takeSuggestion(event, row.id), { class: "quiet add", "aria-label": `Add ${nameItem(row.id)} to the session`, title: "Add to the session" }));
     // Where the column of what is near has no room, it stands below the product.
-    if (row.near !== undefined) cell.append(make("span", { class: "why" }, `near ${nameItem(row.near)} (${format.number(row.likeness, 2)})`));
+    if (row.near !== undefined) cell.append(make("span", { class: "why" }, `near ${shortName(row.near)} (${format.number(row.likeness, 2)})`));
     return cell;
   }
 
@@ -202,7 +203,7 @@ smartrocket.start(async function (shop, place) {
       },
       {
         name: "Near", isText: true, value: (row) => (row.near === undefined ? "" : nameItem(row.near)),
-        show: (text, row) => (row.near === undefined ? "–" : `${text} (${format.number(row.likeness, 2)})`),
+        show: (_, row) => (row.near === undefined ? "–" : `${shortName(row.near)} (${format.number(row.likeness, 2)})`),
       },
     ],
     empty: "The session is empty.",
@@ -252,7 +253,7 @@ smartrocket.start(async function (shop, place) {
   function showExplorer() {
     const seen = session();
     clicks.replaceChildren(...seen.map((id, at) => make("li", {}, button(
-      `${nameItem(id)} ×`, () => remove(at), { "aria-label": `${nameItem(id)}: remove click ${at + 1}` },
+      `${shortName(id)} ×`, () => remove(at), { "aria-label": `${nameItem(id)}: remove click ${at + 1}` },
     ))));
     back.disabled = !chosen.example || chosen.seen < 2;
     forward.disabled = !chosen.example || chosen.seen > explorer.sessions[chosen.example - 1].length - 2;
@@ -343,8 +344,8 @@ smartrocket.start(async function (shop, place) {
       rows,
       draw: () => ({
         traces: [
-          { type: "bar", orientation: "h", name: "Views", y: shown.map((row) => nameItem(row.id)), x: shown.map((row) => row.views), marker: { color: colours().view } },
-          { type: "bar", orientation: "h", name: "Units sold", y: shown.map((row) => nameItem(row.id)), x: shown.map((row) => row.units), marker: { color: colours().transaction } },
+          { type: "bar", orientation: "h", name: "Views", y: shown.map((row) => shortName(row.id)), x: shown.map((row) => row.views), marker: { color: colours().view } },
+          { type: "bar", orientation: "h", name: "Units sold", y: shown.map((row) => shortName(row.id)), x: shown.map((row) => row.units), marker: { color: colours().transaction } },
         ],
         layout: { bargap: 0.25, hovermode: "y unified", xaxis: { nticks: 6, ...smartrocket.amounts(shown.map((row) => row.views)) }, yaxis: { type: "category", autorange: "reversed", rangemode: "normal", showgrid: false } },
       }),

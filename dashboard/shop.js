@@ -63,11 +63,37 @@
     return tree;
   }
 
+  // The longest name of a product that stands in a list or along an axis.
+  const LONGEST = 36;
+
+  // What a product is called: by the shop's name for it and its number, or by its number alone.
+  function readNames(ids, names) {
+    const isNamed = (item) => Boolean(names && item !== undefined && names[item]);
+    const places = new Map(Array.from(ids, (id, item) => [id, item]));
+    const cut = (name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1).trimEnd()}…` : name);
+    return {
+      hasNames: Boolean(names),
+      nameItem(id) {
+        const item = places.get(id);
+        return isNamed(item) ? `${names[item]} (${id})` : `Product ${id}`;
+      },
+      shortName(id) {
+        const item = places.get(id);
+        return isNamed(item) ? `${cut(names[item])} (${id})` : `Product ${id}`;
+      },
+      // Whether a product's name holds all words of a text.
+      isCalled: (item, words) => isNamed(item) && words.every((word) => names[item].toLowerCase().includes(word)),
+    };
+  }
+
+  // Whether what is typed is a number, with or without the word for what it numbers.
+  smartrocket.isNumber = (text) => /^\s*(#|product|category)?\s*-?\d+\s*$/i.test(text);
+
   // The number in what is typed as "920", "#920" or "Product 920".
   smartrocket.numberIn = (text) => (/-?\d+/.exec(text) || [text.trim()])[0];
 
-  // The products whose number holds that of a text, or that are in the category of this number; the nearest first, and of these
-  // the busiest.
+  // The products whose number holds that of a text, whose name has its words, or that are in the category of this number;
+  // the nearest first, and of these the busiest.
   smartrocket.findItems = function (shop, typed) {
     const text = smartrocket.numberIn(typed);
     const rank = (item) => {
@@ -76,8 +102,16 @@
     };
     const category = shop.tree.number(text);
     const isInside = category ? shop.tree.below(category) : [];
-    return Array.from(shop.items.keys(), (item) => [item, rank(item)])
-      .filter(([item, place]) => place < 3 || isInside[shop.itemCategory[item]])
+    const words = typed.toLowerCase().split(/\s+/).filter(Boolean);
+    const isName = shop.hasNames && !smartrocket.isNumber(typed);
+    const place = (item) => {
+      const nearest = isName ? 3 : rank(item);
+      if (nearest < 3) return nearest;
+      if (shop.isCalled(item, words)) return 3;
+      return !isName && isInside[shop.itemCategory[item]] ? 4 : null;
+    };
+    return Array.from(shop.items.keys(), (item) => [item, place(item)])
+      .filter(([, near]) => near !== null)
       .sort((one, other) => one[1] - other[1] || one[0] - other[0])
       .map(([item]) => item);
   };
@@ -98,6 +132,7 @@
       hasOrders: value.has_orders,
       hasCategories: value.category_id.length > 0,
       items: value.item_id,
+      ...readNames(value.item_id, value.item_names),
       itemCategory: value.item_category,
       itemViews: value.item_views,
       itemUnits: value.item_units,

@@ -78,6 +78,9 @@ def make_shop(seed: int = 5, rows: int = 6000, lift: int = 0) -> Shop:
         load("item_availability", [(items[0], True, moments[0])], ["itemid", "available", "valid_from"]),
         connection.create_table("categories", TREE + lift, overwrite=True),
     )
+    nameless = pd.DataFrame({"itemid": [], "name": [], "valid_from": []})
+    types = {"itemid": "int64", "name": "string", "valid_from": "datetime64[us]"}
+    connection.create_table("item_names", nameless.astype(types), overwrite=True)
     connection.create_table("events", events, overwrite=True)
     return Shop(connection, events, catalogue)
 
@@ -178,7 +181,8 @@ def make_stan(item_ids: np.ndarray) -> SessionNeighbours:
 def write_data(shop: Shop, workspace: Workspace) -> None:
     """Write everything that the dashboard's pages load."""
     connection, events = shop.connection, shop.connection.table("events")
-    write_facts(events, shop.catalogue, find_complete_days(events), "UTC", workspace)
+    item_names = connection.table("item_names")
+    write_facts(events, shop.catalogue, item_names, find_complete_days(events), "UTC", workspace)
     session_events = connection.create_table(
         "session_events", list_session_events(events, gap_minutes=DAY_LONG), overwrite=True
     )

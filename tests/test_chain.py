@@ -61,12 +61,13 @@ def plant_markup(project) -> None:
     run = project.make("prepare", "PROFILE=ci")
     assert run.returncode == 0, run.stderr
     raw = project.path("build/ci/raw")
-    for name, texts in {
-        "events.csv": {"event": MARKUP, "transactionid": MARKUP},
-        "item_properties_part1.csv": {"property": MARKUP, "value": MARKUP},
-        "item_properties_part2.csv": {"property": "categoryid", "value": MARKUP},
-        "category_tree.csv": {},
-    }.items():
+    for name, texts in (
+        ("events.csv", {"event": MARKUP, "transactionid": MARKUP}),
+        ("item_properties_part1.csv", {"property": MARKUP, "value": MARKUP}),
+        ("item_properties_part2.csv", {"property": "categoryid", "value": MARKUP}),
+        ("item_properties_part2.csv", {"property": "name", "value": MARKUP}),
+        ("category_tree.csv", {}),
+    ):
         with (raw / name).open(newline="") as file:
             first = next(csv.DictReader(file))
         with (raw / name).open("a", newline="") as file:

@@ -232,6 +232,9 @@ def judge_snapshots(connection, rows):
     ("row", "reason"),
     [
         ((START, 1, "888", "n1.000"), "other property"),
+        ((START, 1, "name", "Lamp, red"), None),
+        ((START, 1, "name", " \t"), "name is empty"),
+        ((START, 1, "name", None), "name is empty"),
         ((START, 1, None, "n1.000"), "other property"),
         ((None, 1, "790", "n1.000"), "no readable timestamp"),
         ((START // 1000, 1, "790", "n1.000"), "timestamp in seconds"),
@@ -345,6 +348,16 @@ def test_properties_are_counted(connection):
 def climb(rows):
     raw = pd.DataFrame(rows, columns=["categoryid", "parentid"]).astype("Int64")
     return cleaning.climb_tree(cleaning.judge_categories(raw))
+
+
+def test_a_name_is_one_short_line(connection):
+    long = "x" * 99
+    told = [(0, 1, " red\n \tlamp "), (1, 1, "red lamp"), (24, 1, "lamp"), (0, 2, f"{long} yz")]
+    rows = [(START + hours * HOUR, item, "name", name) for hours, item, name in told]
+    names = cleaning.name_history(judge_snapshots(connection, rows)).to_pandas()
+    assert names["itemid"].tolist() == [1, 1, 2]
+    assert names["name"].tolist() == ["red lamp", "lamp", long]
+    assert names["valid_to"].tolist()[0] == names["valid_from"].tolist()[1]
 
 
 def test_tree_has_levels_and_paths():

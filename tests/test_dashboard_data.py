@@ -151,7 +151,8 @@ def test_large_ids_stay_apart(workspace, tmp_path):
     lift = 2**63 - 10**7
     shop, lifted = make_shop(lift=lift), Workspace(tmp_path)
     events = shop.connection.table("events")
-    write_facts(events, shop.catalogue, find_complete_days(events), "UTC", lifted)
+    names = shop.connection.table("item_names")
+    write_facts(events, shop.catalogue, names, find_complete_days(events), "UTC", lifted)
     plain, large = ({**read_script(place, "shop"), **read_script(place, "facts")} for place in (workspace, lifted))
     for name in ("item_id", "category_id"):
         assert (large[name] - lift).tolist() == plain[name].astype(int).tolist()
@@ -159,6 +160,19 @@ def test_large_ids_stay_apart(workspace, tmp_path):
     assert large.keys() == plain.keys()
     for name, value in plain.items():
         np.testing.assert_array_equal(large[name], value, name)
+
+
+def test_products_have_their_last_name(shop, workspace, tmp_path):
+    assert "item_names" not in read_script(workspace, "shop")
+    facts = read_script(workspace, "shop")
+    second = int(facts["item_id"][1])
+    days = pd.to_datetime(["2024-01-05", "2024-01-20", "2024-01-02"]).astype("datetime64[us]")
+    history = pd.DataFrame({"itemid": [second] * 2 + [-1], "name": ["old", "new", "of no item"], "valid_from": days})
+    names = shop.connection.create_table("other_names", history, overwrite=True)
+    named, events = Workspace(tmp_path), shop.connection.table("events")
+    write_facts(events, shop.catalogue, names, find_complete_days(events), "UTC", named)
+    found = read_script(named, "shop")["item_names"]
+    assert found == ["", "new", *[""] * (len(facts["item_id"]) - 2)]
 
 
 def test_visits_count_every_visitor_once(shop, workspace):
@@ -262,7 +276,8 @@ def test_journeys_count_every_step(shop, workspace, tmp_path, monkeypatch):
     monkeypatch.setattr(dashboard_recommendations, "MOST_STEPS", 2)
     folder = Workspace(tmp_path)
     table = shop.connection.table("events")
-    write_facts(table, shop.catalogue, find_complete_days(table), "UTC", folder)
+    names = shop.connection.table("item_names")
+    write_facts(table, shop.catalogue, names, find_complete_days(table), "UTC", folder)
     write_journeys(session_events, folder)
     cut = read_script(folder, "journeys")
     assert cut == data | {"categories": data["categories"][:2]}

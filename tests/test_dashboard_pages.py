@@ -32,6 +32,7 @@ from dashboard_site import (
     render_site,
     write_data,
 )
+from shops import FIRST_DAY, MARKUP
 from smartrocket import dashboard
 from smartrocket.cold_start import Fallback
 from smartrocket.cooccurrence import relate_items
@@ -159,7 +160,8 @@ def visit(page: Page, site: Path, name: str, state: str = "") -> Page:
 def show_shop(shop: Shop, site: Path, folder: Path) -> Path:
     """Return a copy of the site that shows another shop."""
     workspace, events = Workspace(folder / "build"), shop.connection.table("events")
-    write_facts(events, shop.catalogue, find_complete_days(events), "UTC", workspace)
+    item_names = shop.connection.table("item_names")
+    write_facts(events, shop.catalogue, item_names, find_complete_days(events), "UTC", workspace)
     session_events = list_session_events(events, gap_minutes=60)
     write_products(session_events, relate_items(session_events), shop.catalogue, workspace)
     other = shutil.copytree(site, folder / "site")
@@ -1340,6 +1342,51 @@ def test_a_shop_that_shows_no_single_visitor_has_no_real_sessions(page, site, wo
     page.get_by_label(re.compile("Add a product")).fill("1")
     page.locator(".hits button").first.click()
     assert page.locator(".clicks li").count() == 1
+
+
+@pytest.fixture(scope="module")
+def named(site, tmp_path_factory):
+    """A shop whose three busiest products have names: one plain, one long, and one of markup; and the three."""
+    shop = make_shop()
+    items = shop.events["itemid"].value_counts().sort_index().sort_values(ascending=False, kind="stable").index[:3]
+    names = ["Red lamp 15", "A very long name of a product that goes on and on", MARKUP]
+    frame = pd.DataFrame({"itemid": items, "name": names, "valid_from": [FIRST_DAY] * 3})
+    shop.connection.create_table("item_names", frame.astype({"valid_from": "datetime64[us]"}), overwrite=True)
+    workspace = Workspace(tmp_path_factory.mktemp("build"))
+    write_data(shop, workspace)
+    other = shutil.copytree(site, tmp_path_factory.mktemp("named") / "site")
+    dashboard.install(workspace, other)
+    return other, items.tolist()
+
+
+def test_products_are_found_and_called_by_their_names(page, named):
+    site, (lamp, long, hostile) = named
+    visit(page, site, "products")
+    listed = page.locator("[data-panel=products] tbody th").all_inner_texts()
+    assert {f"Red lamp 15 ({lamp})", f"A very long name of a product that… ({long})"} < set(listed)
+    exported = {row["Product"] for row in read_csv(save(page, "Products: save as CSV"))}
+    assert {f"A very long name of a product that goes on and on ({long})", f"{MARKUP} ({hostile})"} < exported
+    search = page.get_by_label("Find a product or a category by its number or name")
+    found = page.locator("[data-panel=search] tbody th")
+    for typed in ("LAMP red", "lamp 15"):
+        search.fill(typed)
+        assert found.all_inner_texts() == [f"Red lamp 15 ({lamp})"]
+    search.fill(str(lamp))
+    assert found.first.inner_text() == f"Red lamp 15 ({lamp})"
+    search.fill("lamp 16")
+    assert "No product or category has this number or name." in page.locator("[data-panel=search]").inner_text()
+    search.fill("lamp")
+    search.press("Enter")
+    assert page.locator("h2[tabindex]").inner_text() == f"Red lamp 15 ({lamp})"
+    for name, state in (("products", f"#item={hostile}"), ("recommendations", f"#session={hostile},{long}")):
+        visit(page, site, name, state)
+        see_all(page)
+        assert MARKUP[:12] in page.locator("#dashboard").inner_text()
+        assert find_barriers(page) == []
+    assert MARKUP[:12] in page.locator("[data-panel=popular-products] .plot").text_content()
+    visit(page, site, "forecasting", f"#level=item&id={hostile}")
+    assert MARKUP[:12] in page.locator("#dashboard").inner_text()
+    assert page.evaluate("window.harmed") is None
 
 
 def test_the_steps_between_categories_are_told(page, site, workspace):

@@ -69,7 +69,7 @@ def test_bots_are_told():
     assert shown["share of events"].tolist() == [0.1, 0.06, 0]
 
 
-def read_properties(tmp_path, connection, valid_from: list, used: int = 3) -> str:
+def read_properties(tmp_path, connection, valid_from: list, used: int = 3, names: int = 0) -> str:
     workspace = Workspace(tmp_path)
     items = list(range(1, len(valid_from) + 1))
     history = pd.DataFrame({"itemid": items, "valid_from": pd.Series(valid_from, dtype="datetime64[us]")})
@@ -80,7 +80,7 @@ def read_properties(tmp_path, connection, valid_from: list, used: int = 3) -> st
     return ledger.read_properties(
         books[books.rows > 0],
         pd.DataFrame({"property": ["790", "6"]}),
-        {"item_categories": len(items), "item_prices": 2, "item_availability": 0},
+        {"item_categories": len(items), "item_prices": 2, "item_availability": 0, "item_names": names},
         load(connection, events[list(TYPES)], TYPES),
         connection,
         workspace,
@@ -89,7 +89,9 @@ def read_properties(tmp_path, connection, valid_from: list, used: int = 3) -> st
 
 def test_properties_are_told(tmp_path, connection):
     reading = read_properties(tmp_path, connection, [FIRST_DAY + pd.Timedelta(days=1)] * 2)
-    assert "The 10 snapshots name 2 properties; 3 of them are of the three properties in use" in reading
+    assert "The 10 snapshots name 2 properties; 3 of them are of the properties in use" in reading
+    assert "name." not in reading
+    assert "Items have a name: 1 stretch of one." in read_properties(tmp_path, connection, [FIRST_DAY], names=1)
     assert "2 stretches of a category, 2 of a price and 0 of an availability" in reading
     assert "75.0 % of the events are of an item whose category is known" in reading
     assert "The first snapshot of a category is of 2 January 2024: 50.0 % of the events happened before it" in reading

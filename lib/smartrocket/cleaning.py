@@ -27,6 +27,8 @@ DAY_MILLISECONDS = 86_400_000
 HIGHEST_PRICE = 1e12
 # How a number is written. What else may be cast to one is not the same in each engine.
 NUMBER = rf"^n?{BLANKS}*[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?{BLANKS}*\z"
+# A name of an item is cut after so many characters.
+LONGEST_NAME = 100
 # A tree that is deeper is a chain of mistakes.
 DEEPEST_LEVEL = 100
 
@@ -209,8 +211,8 @@ def check_transactions(judged: ibis.Table) -> dict[str, int]:
 def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
     """Give each raw property row the first reason not to use it, or none.
 
-    `raw` has timestamp (ms), itemid, property, value; `properties` maps a role (category, price, availability)
-    to the property's name. Adds `role` and `reason` (NULL = used). Properties without a role are counted, not
+    `raw` has timestamp (ms), itemid, property, value; `properties` maps a role (category, price, availability,
+    name) to the property's name. Adds `role` and `reason` (NULL = used). Properties without a role are counted, not
     used.
     """
     role = ibis.cases(*((raw.property == name, role) for role, name in properties.items()))
@@ -226,6 +228,7 @@ def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
         ((judged.role == "price") & (judged.number < 0), "price is negative"),
         ((judged.role == "price") & (judged.number > HIGHEST_PRICE), "price out of range"),
         ((judged.role == "availability") & ~judged.value.isin(["0", "1"]).fill_null(False), "neither 0 nor 1"),
+        ((judged.role == "name") & (read_item_name(judged.value).fill_null("") == ""), "name is empty"),
     )
     return judged.mutate(reason=reason)
 
@@ -270,6 +273,16 @@ def price_history(judged: ibis.Table) -> ibis.Table:
 def availability_history(judged: ibis.Table) -> ibis.Table:
     """Return whether each item was available over time: itemid, available, valid_from, valid_to."""
     return make_history(judged, "availability", judged.value == "1", "available")
+
+
+def name_history(judged: ibis.Table) -> ibis.Table:
+    """Return the name of each item over time: itemid, name, valid_from, valid_to."""
+    return make_history(judged, "name", read_item_name(judged.value), "name")
+
+
+def read_item_name(value: ibis.expr.types.StringColumn) -> ibis.expr.types.StringColumn:
+    """Return a name as one line: single blanks, none around it, and no more than `LONGEST_NAME` characters."""
+    return strip(value.re_replace(rf"{BLANKS}+", " ").substr(0, LONGEST_NAME))
 
 
 def count_properties(raw: ibis.Table) -> pd.DataFrame:

@@ -68,6 +68,7 @@ CLEAN = {
     "interim/item_categories.parquet": history("categoryid", NUMBER),
     "interim/item_prices.parquet": history("price", kinds.float64, pandera.Check.ge(0)),
     "interim/item_availability.parquet": history("available", kinds.boolean),
+    "interim/item_names.parquet": history("name", kinds.string),
     "interim/categories.parquet": pandera.DataFrameSchema(
         {
             "categoryid": pandera.Column(NUMBER),

@@ -48,14 +48,19 @@ class Numbering:
 
 
 def write_facts(
-    events: ibis.Table, catalogue: Catalogue, days: tuple[date, date], time_zone: str, workspace: Workspace
+    events: ibis.Table,
+    catalogue: Catalogue,
+    item_names: ibis.Table,
+    days: tuple[date, date],
+    time_zone: str,
+    workspace: Workspace,
 ) -> int:
     """Write `dashboard/shop.js` and `dashboard/facts.js`; returns the bytes of both.
 
     The first has the shop's days, kinds of events, items and categories; the second its events, which a page counts
-    anew for each filter. `events` are the clean events, `days` the first and last whole day (UTC), `time_zone` the
-    zone whose clock tells hours and weekdays. An item's category and price are those at the event; before the first
-    known one, the first.
+    anew for each filter. `events` are the clean events, `item_names` has itemid, name and valid_from, `days` are the
+    first and last whole day (UTC), `time_zone` is the zone whose clock tells hours and weekdays. An item's category and
+    price are those at the event; before the first known one, the first.
     """
     frame = read_events(events, catalogue, time_zone)
     numbering = number_shop(frame, catalogue)
@@ -75,6 +80,9 @@ def write_facts(
         "has_prices": bool(frame["price"].notna().any()),
         "has_orders": bool(frame["transactionid"].notna().any()),
     }
+    names = name_items(item_names, numbering)
+    if names:
+        value["item_names"] = names
     # Of each item at its last event; the events are in order of time here.
     last = frame.groupby("item")["category"].last().to_numpy()
     size = write_script(workspace, SHOP, value, list_items(frame, last, numbering))
@@ -123,6 +131,14 @@ def number_shop(frame: pd.DataFrame, catalogue: Catalogue) -> Numbering:
     parents = np.zeros(len(ids), dtype=np.int64)
     parents[: len(tree)] = pd.Index(ids).get_indexer(tree["parentid"]) + 1
     return Numbering(items["itemid"].to_numpy(dtype=np.int64), ids, parents)
+
+
+def name_items(item_names: ibis.Table, numbering: Numbering) -> list[str]:
+    """Return the last name of each item, empty where it has none; an empty list where no item has one."""
+    last = item_names.group_by("itemid").agg(name=item_names.name.argmax(item_names.valid_from)).to_pandas()
+    names = dict(zip(last["itemid"], last["name"], strict=True))
+    named = [names.get(item, "") for item in numbering.items.tolist()]
+    return named if any(named) else []
 
 
 def list_items(frame: pd.DataFrame, last: np.ndarray, numbering: Numbering) -> dict[str, np.ndarray]:

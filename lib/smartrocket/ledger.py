@@ -133,11 +133,13 @@ def read_properties(
     shares = covered.aggregate(known=covered.known.mean(), early=covered.early.mean()).to_pandas().iloc[0]
     reading = (
         f"The {number(total)} snapshots name {plural(len(properties), 'property', 'properties')}; "
-        f"{number(count_kept(ledger))} of them are of the three properties in use. They make "
+        f"{number(count_kept(ledger))} of them are of the properties in use. They make "
         f"{plural(rows['item_categories'], 'stretch', 'stretches')} of a category, {number(rows['item_prices'])} of a "
         f"price and {number(rows['item_availability'])} of an availability. "
         f"{percent(shares['known'])} of the events are of an item whose category is known at some time."
     )
+    if rows["item_names"]:
+        reading += f" Items have a name: {plural(rows['item_names'], 'stretch', 'stretches')} of one."
     if shares["early"] > 0:
         reading += (
             f" The first snapshot of a category is of {write_date(first)}: {percent(shares['early'])} of the events "

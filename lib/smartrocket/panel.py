@@ -264,8 +264,8 @@ def read_diary(table: ibis.Table) -> Diary:
 
 
 def day_numbers(dates: pa.ChunkedArray) -> np.ndarray:
-    """Return dates as days since 1970; a missing date is far in the future."""
-    return dates.cast(pa.int32()).fill_null(np.iinfo(np.int32).max).to_numpy().astype(np.int64)
+    """Return dates as days since 1970."""
+    return dates.cast(pa.int32()).to_numpy().astype(np.int64)
 
 
 def number_day(day: date) -> int:

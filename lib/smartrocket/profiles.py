@@ -178,6 +178,7 @@ class Cleaning(Strict):
 
     category_property: str
     availability_property: str
+    name_property: str
     window_start: Moment | None
     window_end: Moment | None
     bot_events_per_day: Count | None
