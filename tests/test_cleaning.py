@@ -220,6 +220,14 @@ def test_a_log_without_a_usable_event_says_why(connection):
     ledger = cleaning.make_ledger(judge(connection, [(START // 1000, 1, "view", 1, None)] * 3), "events")
     with pytest.raises(InputError, match=r"of 3 rows of the events none .*3 as 'timestamp in seconds'"):
         cleaning.require_events(ledger)
+    several = judge(connection, [(START // 1000, 1, "view", 1, None)] * 3 + [(START, 1, "look", 1, None)])
+    with pytest.raises(InputError) as refused:
+        cleaning.require_events(cleaning.make_ledger(several, "events"))
+    assert str(refused.value) == (
+        "of 4 rows of the events none can be used (3 as 'timestamp in seconds', 1 as 'unknown event type'): timestamps "
+        "must be milliseconds since 1970, ids whole numbers, events one of view, addtocart, removefromcart, "
+        "transaction, all within the profile's window."
+    )
     cleaning.require_events(cleaning.make_ledger(judge(connection, [(START, 1, "view", 1, None)]), "events"))
 
 

@@ -30,6 +30,8 @@ def test_sessions_by_hand(connection):
     assert sessions.visitorid.tolist() == [2, 7, 7, 3, 7]
     assert sessions.position.tolist() == [0, 0, 1, 0, 0]
     numbered = number_sessions(load(connection, make_events(rows)[list(TYPES)], TYPES)).to_pandas()
+    usual = list_session_events(load(connection, make_events(rows)[list(TYPES)], TYPES))
+    assert usual.order_by(["sessionid", "position"]).to_pandas().equals(sessions)
     own = numbered[numbered.visitorid == 7].sort_values("timestamp")
     assert own.session_number.tolist() == [0, 0, 1]
     assert own.session_start.tolist() == [own.timestamp.iloc[0], own.timestamp.iloc[0], own.timestamp.iloc[2]]

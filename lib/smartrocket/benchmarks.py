@@ -456,9 +456,10 @@ def write_trials(results: Mapping[str, dict]) -> str:
     mutants = list_lines(results, "mutants")
     if mutants:
         scores = [f"*{line['module']}* {percent(line['score'])} of {line['tried']:,}" for line in mutants]
+        left = sum(line["tried"] - line["killed"] for line in mutants)
         sentences.append(
             f"**Mistakes in the code** (`make mutants`): small ones were made one at a time, and the tests noticed in "
-            f"{joined(scores)}."
+            f"{joined(scores)}. {plural(left, 'mistake')} of these modules survived."
         )
     for line in list_lines(results, "coverage"):
         sentences.append(
