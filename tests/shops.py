@@ -22,7 +22,7 @@ REAL_SEQUENCES = REAL / "retailrocket_view_sequences.txt"
 MARKUP = '"><img src=x onerror="window.harmed=1"></script><script>window.harmed=1</script>'
 FIRST_DAY = pd.Timestamp("2024-01-01")
 KINDS = np.array(["view", "view", "view", "addtocart", "transaction", "removefromcart"])
-PROPERTIES = {"category": "categoryid", "price": "790", "availability": "available", "name": "name"}
+PROPERTIES = {"category": "categoryid", "price": "790", "availability": "available"}
 TREE = pd.DataFrame({"categoryid": [1, 2, 10, 11, 20], "parentid": [None, None, 1, 1, 2]}).astype("Int64")
 
 

@@ -233,7 +233,7 @@ def test_a_log_without_a_usable_event_says_why(connection):
 
 def judge_snapshots(connection, rows):
     frame = pd.DataFrame(rows, columns=list(PROPERTY_COLUMNS)).astype({"timestamp": "Int64", "itemid": "Int64"})
-    return cleaning.judge_properties(load(connection, frame, PROPERTY_COLUMNS), PROPERTIES)
+    return cleaning.judge_properties(load(connection, frame, PROPERTY_COLUMNS), PROPERTIES | {"name": "name"})
 
 
 @pytest.mark.parametrize(

@@ -1377,7 +1377,7 @@ def test_products_are_found_and_called_by_their_names(page, named):
     assert "No product or category has this number or name." in page.locator("[data-panel=search]").inner_text()
     search.fill("lamp")
     search.press("Enter")
-    assert page.locator("h2[tabindex]").inner_text() == f"Red lamp 15 ({lamp})"
+    page.locator("h2[tabindex]", has_text=re.compile(rf"^Red lamp 15 \({lamp}\)$")).wait_for()
     for name, state in (("products", f"#item={hostile}"), ("recommendations", f"#session={hostile},{long}")):
         visit(page, site, name, state)
         see_all(page)
