@@ -364,7 +364,7 @@ smartrocket.start(async function (shop, place) {
       rows,
       draw: () => ({
         traces: [{ type: "bar", x: rows.map((row) => row.tick), y: rows.map((row) => row.count || null), marker: { color: colours().view }, hovertemplate: "%{x}: %{y:,}<extra></extra>" }],
-        layout: { bargap: 0.15, hovermode: "closest", xaxis: { type: "category", tickangle: 0, showgrid: false, title: { text: "Events" } }, yaxis: { type: "log", rangemode: "normal", title: { text: "Sessions" }, dtick: 1, tickformat: ",~s" } },
+        layout: { bargap: 0.15, hovermode: "closest", xaxis: { type: "category", tickangle: 0, tickmode: "array", tickvals: rows.filter((_, at) => !at || (at + 1) % 5 === 0).map((row) => row.tick), showgrid: false, title: { text: "Events" } }, yaxis: { type: "log", rangemode: "normal", title: { text: "Sessions" }, dtick: 1, tickformat: ",~s" } },
       }),
     });
     const name = (kind) => ENDS[kind] || nameKind(kind);

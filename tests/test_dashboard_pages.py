@@ -1389,6 +1389,17 @@ def test_products_are_found_and_called_by_their_names(page, named):
     assert page.evaluate("window.harmed") is None
 
 
+@pytest.mark.parametrize("address", ["products#", "products#item={}", "recommendations#session={}"])
+def test_long_names_do_not_widen_a_page(page, named, address):
+    site, (_, long, _) = named
+    page.set_viewport_size({"width": 390, "height": 800})
+    name, state = address.format(long).split("#")
+    visit(page, site, name, f"#{state}")
+    see_all(page)
+    wide = "(all) => all.map((one) => one.getBoundingClientRect().right).filter((right) => right > innerWidth + 1)"
+    assert page.locator("#dashboard, #dashboard > *, .panel, .filters").evaluate_all(wide) == []
+
+
 def test_the_steps_between_categories_are_told(page, site, workspace):
     journeys = read_script(workspace, "journeys")
     visit(page, site, "recommendations")
