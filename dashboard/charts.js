@@ -216,11 +216,12 @@
     );
     return {
       element,
-      show(rows, text = "") {
+      // `why` says what there is no row for, where that is not always the same.
+      show(rows, text = "", why = empty) {
         summary.textContent = text;
         summary.hidden = !text;
         file.disabled = !rows.length;
-        numbers.show(rows);
+        numbers.show(rows, why);
       },
     };
   };

@@ -108,7 +108,7 @@ smartrocket.start(async function (log, place) {
   ].filter(Boolean);
   const topPanel = tablePanel({
     title: "Products", name: "products", isWide: true, limit: 10, columns: itemColumns,
-    how: "In the chosen days. Click a heading to sort.", empty: "No product had an event in the chosen days.",
+    how: "In the chosen days. Click a heading to sort.", empty: "No product had any of the chosen events in the chosen days.",
   });
   const risingPanel = tablePanel({
     title: "Rising products", name: "rising", limit: 8,
@@ -215,15 +215,17 @@ smartrocket.start(async function (log, place) {
     });
   }
 
+  const NOT_COMPARED = "Nothing was compared.";
+
   // Views, since sales of one product are too few to rise; a change counts against its own noise, as counts scatter.
   function showRising(chosen, rows) {
     const earlier = smartrocket.earlier(log, chosen);
     if (!chosen.kinds.includes("view")) {
-      risingPanel.show([], "Views are not among the chosen events.");
+      risingPanel.show([], "Views are not among the chosen events.", NOT_COMPARED);
       return;
     }
     if (!earlier) {
-      risingPanel.show([], `The chosen days: ${smartrocket.describeEarlier(log, chosen)}.`);
+      risingPanel.show([], `The chosen days: ${smartrocket.describeEarlier(log, chosen)}.`, NOT_COMPARED);
       return;
     }
     const before = log.count(smartrocket.restrict(log, earlier));

@@ -45,10 +45,11 @@
 
   const isMissing = (value) => (typeof value === "number" ? !Number.isFinite(value) : value === null || value === undefined);
 
-  // Return {element, show(rows), csv()}. A column has name, value(row) and perhaps isText, show(value, row), share(row).
+  // Return {element, show(rows, why), csv()}; `why` says why there is no row, where that is not always `empty`. A column has name, value(row) and perhaps isText, show(value, row), share(row).
   // Only the first `limit` rows are shown; all of them are exported.
   smartrocket.table = function ({ caption, columns, limit = 10, isSortable = true, empty = "Nothing to show." }) {
     let rows = [];
+    let why = empty;
     let order = null;
     let shown = limit;
     const head = make("thead");
@@ -87,7 +88,7 @@
       const lines = sorted().slice(0, shown).map((row) => make(
         "tr", {}, ...columns.map((column, place) => bodyCell(column, row, place === 0)),
       ));
-      if (!lines.length) lines.push(make("tr", {}, make("td", { colspan: columns.length, class: "empty" }, empty)));
+      if (!lines.length) lines.push(make("tr", {}, make("td", { colspan: columns.length, class: "empty" }, why)));
       body.replaceChildren(...lines);
       more.hidden = rows.length <= shown;
       more.textContent = `Show more (${format.number(rows.length - shown)} left)`;
@@ -95,8 +96,9 @@
 
     return {
       element,
-      show(newRows) {
+      show(newRows, newWhy = empty) {
         rows = newRows;
+        why = newWhy;
         shown = limit;
         draw();
       },

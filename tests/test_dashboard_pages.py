@@ -750,6 +750,8 @@ def test_pages_of_products_say_what_the_chosen_events_leave_out(page, site, shop
     assert (said["sales"] == "Sales are not among the chosen events.") == (events != "transaction")
     assert (said["share"] == "Sales are not among the chosen events.") == (events != "transaction")
     assert (said["rising"] == "Views are not among the chosen events.") == (events != "view")
+    if events != "view":
+        assert page.locator("[data-panel=rising] tbody").inner_text() == "Nothing was compared."
     item = shop.events["itemid"].mode()[0]
     visit(page, site, "products", f"#events={events}&item={item}")
     page.wait_for_selector("[data-panel=history] .summary:not(:empty)")
