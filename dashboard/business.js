@@ -118,6 +118,13 @@ smartrocket.start(function (log, place) {
     return name === "revenue" && Number.isNaN(now.revenue) ? `No price is known of what was sold in ${where}.` : `Nothing of this happened in ${where}.`;
   }
 
+  // Where the most is reached more than once, the first is not the only one.
+  function tellTies(values, noun) {
+    const most = Math.max(...values);
+    const others = values.filter((value) => value === most).length - 1;
+    return others ? ` and ${format.plural(others, noun)}` : "";
+  }
+
   function dailyValues(name, counted = now, came = visitors) {
     if (name === "revenue") return [...counted.dailyRevenue];
     if (name === "orders") return [...counted.dailyOrders];
@@ -175,7 +182,7 @@ smartrocket.start(function (log, place) {
     const most = values.indexOf(Math.max(...values));
     dailyPanel.show({
       empty: sayEmpty(daily, total, "the chosen days"),
-      summary: `${label}: ${format.short(total / values.length)} a day on average, most on ${format.date(dates[most] || log.date(0))} (${format.short(values[most])}).`,
+      summary: `${label}: ${format.short(total / values.length)} a day on average, most on ${format.date(dates[most] || log.date(0))}${tellTies(values, "other day")} (${format.short(values[most])}).`,
       rows: !now.rows ? [] : dates.map((date, day) => ({
         date, unpriced: now.dailyUnpriced[day], ...Object.fromEntries(DAILY.map(([name]) => [name, all[name][day]])),
       })),
@@ -270,7 +277,7 @@ smartrocket.start(function (log, place) {
     const rows = cells.map((count, cell) => ({ weekday: WEEKDAYS[Math.floor(cell / 24)], hour: cell % 24, count }));
     weekPanel.show({
       empty: total ? null : "None of these events happened in the chosen days and categories.",
-      summary: `${nameKind(kind)}: most on ${rows[most].weekday} from ${rows[most].hour}:00 (${format.number(cells[most])} of ${format.number(total)}).`,
+      summary: `${nameKind(kind)}: most on ${rows[most].weekday} from ${rows[most].hour}:00${tellTies(cells, "other hour")} (${format.number(cells[most])} of ${format.number(total)}).`,
       rows: total ? rows : [],
       draw: () => ({
         traces: [{
@@ -386,6 +393,8 @@ smartrocket.start(function (log, place) {
     const [first] = parts;
     if (parts.length === 1) return `There is nothing to compare: ${first.label} has all ${whole}.`;
     const share = first[size] / sum(parts.map((row) => row[size]));
+    const equal = parts.filter((row) => row[size] === first[size]).length;
+    if (equal > 1) return `${format.number(equal)} parts have ${format.percent(share)} ${whole} each${equal < parts.length ? ", more than any other" : ""}.`;
     return `${first.label} leads with ${format.percent(share)} ${whole}, ahead of ${format.plural(parts.length - 1, "other part")}.`;
   }
 

@@ -88,7 +88,7 @@ smartrocket.start(async function (log, place) {
     "select", { id: newId("category"), "aria-describedby": hint.id, onchange: () => set({ id: readId(categories.value) }) },
     ...forecasts.list("category").map(offer),
   );
-  const controls = { item: field("Product (number)", number), category: field("Category", categories) };
+  const controls = { item: field(log.hasNames ? "Product (number or name)" : "Product (number)", number), category: field("Category", categories) };
   const more = make("span");
   const which = make("div", { class: "field" }, controls.item, controls.category, offered, hint, more);
   const below = make("p", { class: "status" });
@@ -100,8 +100,11 @@ smartrocket.start(async function (log, place) {
 
   function chooseNumber() {
     // An emptied field asks for nothing: the product that is shown stays.
-    if (number.value.trim()) set({ id: readId(number.value) });
-    else number.value = chosen.id;
+    const text = number.value.trim();
+    const isName = log.hasNames && !smartrocket.isNumber(text);
+    const found = isName ? smartrocket.findItems(log, text) : [];
+    if (!text) number.value = chosen.id;
+    else set({ id: found.length ? log.items[found.find((item) => forecasts.isKnown("item", item)) ?? found[0]] : readId(log.hasNames ? smartrocket.numberIn(text) : text) });
   }
 
   // The number of the chosen product or category in the log; null where there is none.

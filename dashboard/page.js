@@ -9,8 +9,10 @@
     const place = document.getElementById("dashboard");
     try {
       const opened = await open();
-      if (opened) await build(opened, place);
-      else place.replaceChildren(make("p", {}, "The data of this page is not there: build the report again."));
+      if (opened) {
+        place.classList.toggle("has-names", opened.hasNames);
+        await build(opened, place);
+      } else place.replaceChildren(make("p", {}, "The data of this page is not there: build the report again."));
     } catch (error) {
       place.replaceChildren(make("p", {}, `The data of this page could not be loaded: ${error.message}.`));
       throw error;

@@ -383,7 +383,9 @@ smartrocket.start(async function (log, place) {
     const hasBoth = ["view", "transaction"].every((kind) => chosen.kinds.includes(kind));
     ratePanel.show({
       empty: !hasBoth ? "This needs both views and sales among the chosen events." : own.views ? null : "This product was not viewed in the chosen days.",
-      summary: `${format.number(own.rate, 2)} sales for 100 views: ${verdict} ${group.label} (${format.number(group.rate, 2)}).`,
+      summary: group.views
+        ? `${format.number(own.rate, 2)} sales for 100 views: ${verdict} ${group.label} (${format.number(group.rate, 2)}).`
+        : `${format.number(own.rate, 2)} sales for 100 views; of ${group.label} nothing was viewed in the chosen days.`,
       rows: rated,
       draw: () => ({
         traces: [{

@@ -266,7 +266,8 @@ smartrocket.start(async function (shop, place) {
     const votes = known.length ? stan.recommend(known, LIST) : [];
     // The product on the screen is no suggestion where nobody goes on to the same one.
     const popular = explorer.popular.filter((number) => network.repeats || number !== known[known.length - 1]);
-    networkPanel.show(rank(list), known.length || !seen.length ? "" : "The network knows none of these products: they are too new, or too rare. What is most clicked in the category of the last one stands in.");
+    const stand = list.every((row, at) => row.number === explorer.popular[at]) ? "in the whole shop" : "in the category of the last one";
+    networkPanel.show(rank(list), known.length || !seen.length ? "" : `The network knows none of these products: they are too new, or too rare. What is most clicked ${stand} stands in.`);
     stanPanel.show(rank(votes.map((row) => ({ ...row, largest: votes[0].votes }))));
     popularPanel.show(rank(popular.map((number) => ({ number }))));
     said.textContent = [...chosen.remarks, describe(seen, known, list, votes, popular)].join(" ");
@@ -344,8 +345,8 @@ smartrocket.start(async function (shop, place) {
       rows,
       draw: () => ({
         traces: [
-          { type: "bar", orientation: "h", name: "Views", y: shown.map((row) => shortName(row.id)), x: shown.map((row) => row.views), marker: { color: colours().view } },
-          { type: "bar", orientation: "h", name: "Units sold", y: shown.map((row) => shortName(row.id)), x: shown.map((row) => row.units), marker: { color: colours().transaction } },
+          { type: "bar", orientation: "h", name: "Views", y: shown.map((row) => shortName(row.id, window.innerWidth < 640 ? 10 : 22)), x: shown.map((row) => row.views), marker: { color: colours().view } },
+          { type: "bar", orientation: "h", name: "Units sold", y: shown.map((row) => shortName(row.id, window.innerWidth < 640 ? 10 : 22)), x: shown.map((row) => row.units), marker: { color: colours().transaction } },
         ],
         layout: { bargap: 0.25, hovermode: "y unified", xaxis: { nticks: 6, ...smartrocket.amounts(shown.map((row) => row.views)) }, yaxis: { type: "category", autorange: "reversed", rangemode: "normal", showgrid: false } },
       }),

@@ -70,27 +70,30 @@
   function readNames(ids, names) {
     const isNamed = (item) => Boolean(names && item !== undefined && names[item]);
     const places = new Map(Array.from(ids, (id, item) => [id, item]));
-    const cut = (name) => (name.length > LONGEST ? `${name.slice(0, LONGEST - 1).trimEnd()}…` : name);
+    const cut = (name, longest) => (name.length > longest ? `${name.slice(0, longest - 1).trimEnd()}…` : name);
     return {
       hasNames: Boolean(names),
       nameItem(id) {
         const item = places.get(id);
         return isNamed(item) ? `${names[item]} (${id})` : `Product ${id}`;
       },
-      shortName(id) {
+      shortName(id, longest = LONGEST) {
         const item = places.get(id);
-        return isNamed(item) ? `${cut(names[item])} (${id})` : `Product ${id}`;
+        return isNamed(item) ? `${cut(names[item], longest)} (${id})` : `Product ${id}`;
       },
       // Whether a product's name holds all words of a text.
       isCalled: (item, words) => isNamed(item) && words.every((word) => names[item].toLowerCase().includes(word)),
     };
   }
 
-  // Whether what is typed is a number, with or without the word for what it numbers.
-  smartrocket.isNumber = (text) => /^\s*(#|product|category)?\s*-?\d+\s*$/i.test(text);
+  // A name as the pages write it, with its number.
+  const LABELLED = /\((-?\d+)\)\s*$/;
+
+  // Whether what is typed is a number, with or without the word for what it numbers, or a label that ends with one.
+  smartrocket.isNumber = (text) => /^\s*(#|product|category)?\s*-?\d+\s*$/i.test(text) || LABELLED.test(text);
 
   // The number in what is typed as "920", "#920" or "Product 920".
-  smartrocket.numberIn = (text) => (/-?\d+/.exec(text) || [text.trim()])[0];
+  smartrocket.numberIn = (text) => (LABELLED.exec(text) || [])[1] || (/-?\d+/.exec(text) || [text.trim()])[0];
 
   // The products whose number holds that of a text, whose name has its words, or that are in the category of this number;
   // the nearest first, and of these the busiest.

@@ -1317,6 +1317,26 @@ def test_the_page_opens_with_a_session_that_the_network_gets_right(page, site, w
     assert page.url == address
 
 
+def test_equals_are_not_told_as_a_lead(page, site, shop):
+    sold = shop.events[shop.events["event"] == "transaction"]
+    told = []
+    for day in pd.date_range("2024-01-20", "2024-01-29"):
+        state = f"#from={day:%Y-%m-%d}&to={day:%Y-%m-%d}&levels=2&size=units&hourly=transaction"
+        visit(page, site, "business", state)
+        parts = pd.Series([int(row["Units"]) for row in read_csv(save(page, "Categories compared: save as CSV"))])
+        hours = sold[sold["timestamp"].dt.normalize() == day]["timestamp"].dt.hour.value_counts()
+        equal_parts, equal_hours = ((counts == counts.max()).sum() for counts in (parts, hours))
+        categories, week = (
+            page.locator(f"[data-panel={name}] .summary").inner_text() for name in ("categories", "week")
+        )
+        assert (f"{equal_parts} parts have" in categories) == (equal_parts > 1)
+        assert (" leads with " in categories) == (equal_parts == 1)
+        assert (f" and {equal_hours - 1} other hour" in week) == (equal_hours > 1)
+        told.append((equal_parts > 1, equal_hours > 1))
+    assert {True, False} == {parts for parts, _ in told}
+    assert any(hours for _, hours in told)
+
+
 def test_a_list_says_how_long_it_is_and_whose(page, site, shop):
     visit(page, site, "recommendations", f"#session={shop.events['itemid'].max()}")
     assert page.locator(".status").inner_text().endswith("1 click; what stands in for the network's list is below.")
@@ -1348,11 +1368,11 @@ def test_a_shop_that_shows_no_single_visitor_has_no_real_sessions(page, site, wo
 
 @pytest.fixture(scope="module")
 def named(site, tmp_path_factory):
-    """A shop whose three busiest products have names: one plain, one long, and one of markup; and the three."""
+    """A shop whose four busiest products have names: plain, long, of markup, and of one long word; and the four."""
     shop = make_shop()
-    items = shop.events["itemid"].value_counts().sort_index().sort_values(ascending=False, kind="stable").index[:3]
-    names = ["Red lamp 15", "A very long name of a product that goes on and on", MARKUP]
-    frame = pd.DataFrame({"itemid": items, "name": names, "valid_from": [FIRST_DAY] * 3})
+    items = shop.events["itemid"].value_counts().sort_index().sort_values(ascending=False, kind="stable").index[:4]
+    names = ["Red lamp 15", "A very long name of a product that goes on and on", MARKUP, "W" * 100]
+    frame = pd.DataFrame({"itemid": items, "name": names, "valid_from": [FIRST_DAY] * 4})
     shop.connection.create_table("item_names", frame.astype({"valid_from": "datetime64[us]"}), overwrite=True)
     workspace = Workspace(tmp_path_factory.mktemp("build"))
     write_data(shop, workspace)
@@ -1362,7 +1382,7 @@ def named(site, tmp_path_factory):
 
 
 def test_products_are_found_and_called_by_their_names(page, named):
-    site, (lamp, long, hostile) = named
+    site, (lamp, long, hostile, _) = named
     visit(page, site, "products")
     listed = page.locator("[data-panel=products] tbody th").all_inner_texts()
     assert {f"Red lamp 15 ({lamp})", f"A very long name of a product that… ({long})"} < set(listed)
@@ -1375,6 +1395,9 @@ def test_products_are_found_and_called_by_their_names(page, named):
         assert found.all_inner_texts() == [f"Red lamp 15 ({lamp})"]
     search.fill(str(lamp))
     assert found.first.inner_text() == f"Red lamp 15 ({lamp})"
+    for typed in (f"Red lamp 15 ({lamp})", f"A very long name of a product that… ({lamp})"):
+        search.fill(typed)
+        assert found.all_inner_texts() == [f"Red lamp 15 ({lamp})"]
     search.fill("lamp 16")
     assert "No product or category has this number or name." in page.locator("[data-panel=search]").inner_text()
     search.fill("lamp")
@@ -1386,6 +1409,14 @@ def test_products_are_found_and_called_by_their_names(page, named):
         assert MARKUP[:12] in page.locator("#dashboard").inner_text()
         assert find_barriers(page) == []
     assert MARKUP[:12] in page.locator("[data-panel=popular-products] .plot").text_content()
+    visit(page, site, "forecasting", "#level=item")
+    field = page.get_by_label("Product (number or name)")
+    for typed in ("red LAMP", f"Red lamp 15 ({lamp})", str(lamp)):
+        visit(page, site, "forecasting", f"#level=item&id={hostile}")
+        field.fill(typed)
+        field.press("Enter")
+        page.wait_for_url(f"**id={lamp}*")
+        assert field.input_value() == str(lamp)
     visit(page, site, "forecasting", f"#level=item&id={hostile}")
     assert MARKUP[:12] in page.locator("#dashboard").inner_text()
     assert page.evaluate("window.harmed") is None
@@ -1393,9 +1424,9 @@ def test_products_are_found_and_called_by_their_names(page, named):
 
 @pytest.mark.parametrize("address", ["products#", "products#item={}", "recommendations#session={}"])
 def test_long_names_do_not_widen_a_page(page, named, address):
-    site, (_, long, _) = named
+    site, (*_, word) = named
     page.set_viewport_size({"width": 390, "height": 800})
-    name, state = address.format(long).split("#")
+    name, state = address.format(word).split("#")
     visit(page, site, name, f"#{state}")
     see_all(page)
     wide = "(all) => all.map((one) => one.getBoundingClientRect().right).filter((right) => right > innerWidth + 1)"
