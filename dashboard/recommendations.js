@@ -339,14 +339,15 @@ smartrocket.start(async function (shop, place) {
     const all = sum(rows.map((row) => row.views));
     const tenth = Math.ceil(rows.length / 10);
     const shown = rows.slice(0, 12);
+    const names = shown.map((row) => shortName(row.id, window.innerWidth < 640 ? 10 : 16));
     hitsPanel.show({
       empty: all ? null : "Nothing was viewed.",
       summary: all ? `The most viewed tenth of the products has ${format.percent(sum(rows.slice(0, tenth).map((row) => row.views)) / all)} of the views.` : "",
       rows,
       draw: () => ({
         traces: [
-          { type: "bar", orientation: "h", name: "Views", y: shown.map((row) => shortName(row.id, window.innerWidth < 640 ? 10 : 22)), x: shown.map((row) => row.views), marker: { color: colours().view } },
-          { type: "bar", orientation: "h", name: "Units sold", y: shown.map((row) => shortName(row.id, window.innerWidth < 640 ? 10 : 22)), x: shown.map((row) => row.units), marker: { color: colours().transaction } },
+          { type: "bar", orientation: "h", name: "Views", y: names, x: shown.map((row) => row.views), marker: { color: colours().view } },
+          { type: "bar", orientation: "h", name: "Units sold", y: names, x: shown.map((row) => row.units), marker: { color: colours().transaction } },
         ],
         layout: { bargap: 0.25, hovermode: "y unified", xaxis: { nticks: 6, ...smartrocket.amounts(shown.map((row) => row.views)) }, yaxis: { type: "category", autorange: "reversed", rangemode: "normal", showgrid: false } },
       }),
