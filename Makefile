@@ -145,9 +145,11 @@ help: ## list these commands
 	  { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }
 	@echo "setting up .venv (once, a minute or two)"
 	@# The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps --retries 0 --timeout 10 \
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile --no-deps --retries 0 --timeout 10 \
 	  --index-url https://download.pytorch.org/whl/cpu $$(grep '^torch==' requirements.lock) 2> /dev/null || true
-	@.venv/bin/python -m pip install -qq --disable-pip-version-check -r requirements.lock
+	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile -r requirements.lock
+	@# pip would compile one file after the other. Some packages bring files that are meant not to be Python.
+	@.venv/bin/python -m compileall -qq -j 0 .venv/lib || true
 	@.venv/bin/python -m pip install -qq --disable-pip-version-check --no-deps -e .
 	@command -v quarto > /dev/null || \
 	  timeout 300 .venv/bin/python -m pip install -qq --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
