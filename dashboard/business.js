@@ -493,7 +493,7 @@ smartrocket.start(function (log, place) {
     ],
     limit: 20,
   });
-  const NO_SALE = (words) => (chosen.kinds.includes("transaction") ? `${words} in the chosen days and categories.` : "Sales are not among the chosen events.");
+  const sayUnsold = (words) => smartrocket.leaveOut(chosen, "transaction") || `${words} in the chosen days and categories.`;
   const UNIT_BINS = [1, 2, 3, 4, 5, 6, 11, 21, 51, 101, 501, Infinity];
 
   function showUnits() {
@@ -511,7 +511,7 @@ smartrocket.start(function (log, place) {
     }
     while (rows.length && !rows[rows.length - 1].count) rows.pop();
     unitsPanel.show({
-      empty: products ? null : NO_SALE("No product was sold"),
+      empty: products ? null : sayUnsold("No product was sold"),
       summary: products ? `${format.plural(products, "product")} sold, ${format.percent(rows[0].count / products)} of them once.` : "",
       rows,
       draw: () => drawBars(rows, colours().transaction, "Units sold", "Products"),
@@ -546,7 +546,7 @@ smartrocket.start(function (log, place) {
     const positive = prices.filter((price) => price > 0);
     const rows = positive.length ? binPrices(positive) : [];
     pricesPanel.show({
-      empty: positive.length ? null : NO_SALE("Nothing with a known price was sold"),
+      empty: positive.length ? null : sayUnsold("Nothing with a known price was sold"),
       summary: positive.length
         ? `Half of the units cost ${format.short(smartrocket.leastOf(positive, 0.5))} or less, nine of ten ${format.short(smartrocket.leastOf(positive, 0.9))} or less.`
         : "",

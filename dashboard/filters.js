@@ -9,6 +9,8 @@
   const SPANS = [["7", "7 days"], ["28", "28 days"], ["90", "90 days"], ["all", "All days"]];
 
   smartrocket.nameKind = (kind) => NAMES[kind] || kind;
+  // Why a choice of events has nothing of a kind; null where it has that kind.
+  smartrocket.leaveOut = (chosen, kind) => (chosen.kinds.includes(kind) ? null : `${smartrocket.nameKind(kind)} are not among the chosen events.`);
 
   // A date that no calendar has is no date.
   function isDate(log, iso) {

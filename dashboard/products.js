@@ -2,7 +2,7 @@
 smartrocket.start(async function (log, place) {
   "use strict";
 
-  const { make, format, term, link, colours, panel, tablePanel, sum, averageWeek, noteUnpriced, address } = smartrocket;
+  const { make, format, term, link, colours, panel, tablePanel, sum, averageWeek, noteUnpriced, leaveOut, address } = smartrocket;
   const known = await smartrocket.load("products");
   const forecasts = await smartrocket.openForecasts(log);
   const view = log.kinds.indexOf("view");
@@ -10,7 +10,6 @@ smartrocket.start(async function (log, place) {
   const { sold, tree } = log;
   const width = log.kinds.length;
   const WEEK = 7;
-  const NO_SALES = "Sales are not among the chosen events.";
 
   const nameItem = (item) => log.nameItem(log.items[item]);
   const linkItem = (item) => link(address.linkTo({ item: log.items[item] }), log.shortName(log.items[item]));
@@ -171,9 +170,8 @@ smartrocket.start(async function (log, place) {
     const dates = units.map((_, day) => log.date(chosen.from + day));
     const past = log.count({ ...restriction, from: Math.max(0, chosen.from - 6), to: chosen.from - 1 });
     const before = Array.from({ length: past.days }, (_, day) => past.daily[day * width + sold]);
-    const hasSales = chosen.kinds.includes("transaction");
     patternPanel.show({
-      empty: sum(units) ? null : hasSales ? "Nothing was sold in the chosen days." : NO_SALES,
+      empty: sum(units) ? null : leaveOut(chosen, "transaction") || "Nothing was sold in the chosen days.",
       summary: `${format.plural(sum(units), "unit")} in ${format.plural(units.length, "day")}.`,
       rows: dates.map((date, day) => ({ date, units: units[day] })),
       draw: () => ({
@@ -202,7 +200,7 @@ smartrocket.start(async function (log, place) {
     const told = weeks.filter((week) => week.all);
     const last = told[told.length - 1];
     sharePanel.show({
-      empty: !chosen.kinds.includes("transaction") ? NO_SALES : told.length > 1 ? null : "Choose at least two weeks with sales to see a course.",
+      empty: leaveOut(chosen, "transaction") || (told.length > 1 ? null : "Choose at least two weeks with sales to see a course."),
       summary: told.length > 1 ? `From ${format.percent(told[0].share)} in the week from ${format.date(told[0].date)} to ${format.percent(last.share)} in that from ${format.date(last.date)}.` : "",
       rows: weeks,
       draw: () => ({
@@ -215,24 +213,20 @@ smartrocket.start(async function (log, place) {
     });
   }
 
-  const NOT_COMPARED = "Nothing was compared.";
-
   // Views, since sales of one product are too few to rise; a change counts against its own noise, as counts scatter.
   function showRising(chosen, rows) {
     const earlier = smartrocket.earlier(log, chosen);
-    if (!chosen.kinds.includes("view")) {
-      risingPanel.show([], "Views are not among the chosen events.", NOT_COMPARED);
-      return;
-    }
-    if (!earlier) {
-      risingPanel.show([], `The chosen days: ${smartrocket.describeEarlier(log, chosen)}.`, NOT_COMPARED);
+    const compared = `The chosen days: ${smartrocket.describeEarlier(log, chosen)}.`;
+    const noViews = leaveOut(chosen, "view");
+    if (noViews || !earlier) {
+      risingPanel.show([], noViews || compared, "Nothing was compared.");
       return;
     }
     const before = log.count(smartrocket.restrict(log, earlier));
     const rising = rows.map((row) => ({ ...row, before: before.items[row.item * width + view] }));
     const lead = (row) => (row.views - row.before) / Math.sqrt(row.views + row.before + 1);
     const shown = rising.filter((row) => row.views > row.before).sort((one, other) => lead(other) - lead(one)).slice(0, 40);
-    risingPanel.show(shown, `The chosen days: ${smartrocket.describeEarlier(log, chosen)}.`);
+    risingPanel.show(shown, compared);
   }
 
   function showParts(chosen, counted, groups) {

@@ -266,7 +266,7 @@ smartrocket.start(async function (shop, place) {
     const votes = known.length ? stan.recommend(known, LIST) : [];
     // The product on the screen is no suggestion where nobody goes on to the same one.
     const popular = explorer.popular.filter((number) => network.repeats || number !== known[known.length - 1]);
-    const stand = list.every((row, at) => row.number === explorer.popular[at]) ? "in the whole shop" : "in the category of the last one";
+    const stand = list.every((row, at) => row.number === explorer.popular[at]) ? "in the whole shop" : "in the category of the last one, then in wider ones,";
     networkPanel.show(rank(list), known.length || !seen.length ? "" : `The network knows none of these products: they are too new, or too rare. What is most clicked ${stand} stands in.`);
     stanPanel.show(rank(votes.map((row) => ({ ...row, largest: votes[0].votes }))));
     popularPanel.show(rank(popular.map((number) => ({ number }))));

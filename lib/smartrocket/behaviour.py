@@ -24,7 +24,7 @@ from smartrocket.cleaning import (
     make_ledger,
     milliseconds,
     parse_number,
-    read_name,
+    read_event_type,
     require_events,
 )
 from smartrocket.engine import keep, keeping_order, read_whole, to_timestamp
@@ -374,7 +374,7 @@ def count_event_types(log: Log, most: int = 20) -> pd.DataFrame:
     unknown ones are one row.
     """
     counted = log.raw_events.group_by("event").aggregate(rows=_.count())
-    counted = counted.mutate(known=read_name(_.event).isin(EVENT_TYPES).fill_null(False))
+    counted = counted.mutate(known=read_event_type(_.event).isin(EVENT_TYPES).fill_null(False))
     order = [ibis.asc(~counted.known), ibis.desc(counted.rows), counted.event]
     counted = counted.mutate(rank=ibis.row_number().over(order_by=order))
     shown = counted.filter(_.known | (_.rank < most)).execute().sort_values(["rows", "event"], ascending=[False, True])

@@ -58,7 +58,7 @@ def judge_rows(raw: ibis.Table, window_start: str | None = None, window_end: str
     A repeated row has none. Looks once through the log, for the stretch of time in which it lies.
     """
     # Most names are written as they should be, and need no look at their letters.
-    name = raw.event.isin(EVENT_TYPES).ifelse(raw.event, read_name(raw.event))
+    name = raw.event.isin(EVENT_TYPES).ifelse(raw.event, read_event_type(raw.event))
     judged = raw.mutate(event=name)
     outside = ibis.literal(False)
     if window_start is not None:
@@ -78,7 +78,7 @@ def judge_rows(raw: ibis.Table, window_start: str | None = None, window_end: str
     return judged.mutate(reason=far.ifelse("more than a year from all other events", judged.reason))
 
 
-def read_name(event: ibis.expr.types.StringColumn) -> ibis.expr.types.StringColumn:
+def read_event_type(event: ibis.expr.types.StringColumn) -> ibis.expr.types.StringColumn:
     """Return an event's type as it is compared: without capitals, and without blanks around it."""
     return strip(event).translate(CAPITALS, SMALL)
 
