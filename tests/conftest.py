@@ -13,6 +13,10 @@ from hypothesis import Phase, settings
 
 from smartrocket.files import ROOT
 
+# Whatever this machine says, the dozens of processes that tests start keep the bytecode of what they import, as those of
+# most users do. Each would compile the whole library anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # No test is timed: machines are shared, and `make bench` measures.
 settings.register_profile("tests", deadline=None)
 # A mistake made on purpose only has to be noticed: nobody reads its simplest example, which takes long to find.
@@ -99,8 +103,9 @@ class Project:
 
 
 def pytest_collection_modifyitems(items):
-    """Start with the builds, which take longest: the short tests then fill up the other processes."""
-    items.sort(key=lambda item: item.get_closest_marker("chain") is None)
+    """Start with the builds, which take longest, then browsers and Spark: the short tests fill up both processes."""
+    slow = ("chain", "browser", "spark")
+    items.sort(key=lambda item: next((place for place, name in enumerate(slow) if item.get_closest_marker(name)), 3))
 
 
 @pytest.fixture(scope="session")
