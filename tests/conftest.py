@@ -13,8 +13,8 @@ from hypothesis import Phase, settings
 
 from smartrocket.files import ROOT
 
-# Whatever this machine says, the dozens of processes that tests start keep the bytecode of what they import, as those of
-# most users do. Each would compile the whole library anew.
+# Whatever this machine says, the dozens of processes that tests start keep the bytecode of what they import, as most
+# users' processes do. Each would compile the whole library anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 # No test is timed: machines are shared, and `make bench` measures.
