@@ -89,7 +89,7 @@ def open_pages(browser: Browser, names: list[str], base: str, width: int) -> lis
 
 
 # How a page was fetched does not change how wide it is.
-@pytest.mark.parametrize(("scheme", "width"), zip(["http", "file"], WIDTHS, strict=True))
+@pytest.mark.parametrize(("scheme", "width"), [("http", 390), ("file", 1280)])
 def test_every_page_opens_cleanly(browser, site, address, scheme, width):
     names = [page.path.relative_to(site).as_posix() for page in read_pages(site)]
     assert len(names) >= 14
