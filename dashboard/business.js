@@ -181,7 +181,7 @@ smartrocket.start(function (log, place) {
     const total = sum(values);
     const most = values.indexOf(Math.max(...values));
     dailyPanel.show({
-      empty: sayEmpty(daily, total, "the chosen days"),
+      empty: sayEmpty(daily, total, "the chosen days and categories"),
       summary: `${label}: ${format.short(total / values.length)} a day on average, most on ${format.date(dates[most] || log.date(0))}${tellTies(values, "other day")} (${format.short(values[most])}).`,
       rows: !now.rows ? [] : dates.map((date, day) => ({
         date, unpriced: now.dailyUnpriced[day], ...Object.fromEntries(DAILY.map(([name]) => [name, all[name][day]])),
@@ -406,7 +406,7 @@ smartrocket.start(function (log, place) {
     const { sums, parts } = listParts();
     const label = SIZES.find(([name]) => name === size)[1].toLowerCase();
     const total = sum(parts.map((row) => row[size]));
-    const empty = sayEmpty(size, total, "the chosen days and events");
+    const empty = sayEmpty(size, total, "the chosen days, categories and events");
     const shown = parts.slice(0, 12);
     partsPanel.show({
       empty, summary: total ? describeLead(parts, `of the ${label}`) : "", rows: parts,

@@ -471,7 +471,7 @@ def test_an_empty_choice_says_so(page, site):
     visit(page, site, "business", "#category=3")
     assert read_cards(page)["units"] == 0
     text = page.locator("[data-panel=days] .summary").inner_text()
-    assert text == "Nothing of this happened in the chosen days."
+    assert text == "Nothing of this happened in the chosen days and categories."
     assert page.locator("[data-panel=days].is-empty").count() == 1
     for file in page.locator("[data-panel=days] .files button").all():
         assert file.is_disabled()
@@ -1337,6 +1337,19 @@ def test_equals_are_not_told_as_a_lead(page, site, shop):
         told.append((equal_parts > 1, equal_hours > 1))
     assert {True, False} == {parts for parts, _ in told}
     assert any(hours for _, hours in told)
+
+
+def test_what_stands_in_for_unknown_products_is_that_of_the_nearest_category(page, site, shop):
+    *_, in_category, in_none = sorted(shop.events["itemid"].unique())
+    placed = set(shop.catalogue.item_categories.to_pandas()["itemid"])
+    assert (in_category in placed, in_none in placed) == (True, False)
+    for item, where in (
+        (in_category, "in the category of the last one, then in wider ones,"),
+        (in_none, "in the whole shop"),
+    ):
+        visit(page, site, "recommendations", f"#session={item}")
+        said = page.locator("[data-panel=network] .summary").inner_text()
+        assert said.endswith(f"too new, or too rare. What is most clicked {where} stands in.")
 
 
 def test_a_list_says_how_long_it_is_and_whose(page, site, shop):

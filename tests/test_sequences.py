@@ -74,14 +74,18 @@ def test_a_session_is_told_step_by_step(connection):
     assert sequences.sessionid.drop_duplicates().tolist() == [0, 1, 2]
 
 
-@pytest.mark.parametrize("seed", range(4))
-def test_sequences_equal_a_plain_implementation(connection, seed):
+@pytest.mark.parametrize(
+    ("seed", "length", "support"), [*((seed, 2, 5) for seed in range(4)), (0, 1, 1), (1, 1, 12), (2, 3, 2)]
+)
+def test_sequences_equal_a_plain_implementation(connection, seed, length, support):
     events = random_events(seed, rows=600, days=2, visitors=25, items=15)
-    expected = naive_sequences(events, 60, 2, 5)
-    assert len(expected) > 10
-    found = collect(connection, events)
+    expected = naive_sequences(events, 60, length, support)
+    assert len(expected) > 5
+    assert (min(map(len, expected)) == 1) == (length == 1)
+    options = {"min_session_length": length, "min_item_support": support}
+    found = collect(connection, events, **options)
     assert as_lists(found) == expected
-    shuffled = collect(connection, events.sample(frac=1, random_state=seed))
+    shuffled = collect(connection, events.sample(frac=1, random_state=seed), **options)
     pd.testing.assert_frame_equal(found, shuffled)
 
 

@@ -46,10 +46,11 @@ def test_a_session_ends_with_the_first_millisecond_too_many_in_any_order_of_rows
         (60 + 2 * minute, 2, "view", 5),
     ]
     numbered = number_sessions(load(connection, make_events(rows)[list(TYPES)], TYPES))
-    assert numbered.columns == (*TYPES, "session_number", "session_start")
+    assert numbered.columns == (*TYPES, "session_number", "session_start", "position")
     found = numbered.order_by("itemid").to_pandas()
     # From 0 to 30 minutes and a millisecond is too long; from there to the next, 30 minutes just are not.
     assert found.session_number.tolist() == [0, 1, 1, 0]
+    assert found.position.tolist() == [0, 0, 1, 0]
     assert (found.session_start == found.timestamp).tolist() == [True, True, False, True]
 
 

@@ -150,7 +150,7 @@ def link_events(raw_events: ibis.Table, time_zone: str, session_gap_minutes: int
     usable = judged.filter(judged.reason.isnull())
     distinct = usable.select("timestamp", "visitorid", "event", "itemid", "transactionid").distinct()
     timed = distinct.mutate(timestamp=to_timestamp(distinct.timestamp))
-    numbered = number_sessions(timed, session_gap_minutes).drop("session_start")
+    numbered = number_sessions(timed, session_gap_minutes).drop("session_start", "position")
     past = ibis.window(group_by="visitorid", order_by=ORDER)
     inside = numbered.session_number == numbered.session_number.lag().over(past)
     pause = numbered.timestamp.delta(numbered.timestamp.lag().over(past), unit="millisecond")

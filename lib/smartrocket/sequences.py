@@ -33,8 +33,12 @@ def collect_sequences(
     sessions = number_sessions(events, gap_minutes)
     views = sessions.filter(sessions.event == "view")
     inside = ibis.window(group_by=["visitorid", "session_number"], order_by=ORDER)
-    views = views.mutate(before=views.itemid.lag().over(inside))
-    views = views.filter((views.before != views.itemid) | views.before.isnull())
+    views = views.mutate(before=views.itemid.lag().over(inside), after=views.itemid.lead().over(inside))
+    opens = views.before.isnull()
+    # Most sessions have one view. They are dropped here already, for the filter below needs to know all that are left.
+    if min_session_length > 1:
+        opens &= views.after.notnull()
+    views = views.filter((views.before != views.itemid) | opens)
     views = views.select("visitorid", "session_number", "session_start", "timestamp", "itemid")
     session = ["visitorid", "session_number"]
     clicks = drop_rare_and_short(views, session, connection, min_session_length, min_item_support)
@@ -70,15 +74,17 @@ def drop_rare_and_short(
 ) -> ibis.Table:
     """Drop clicks on rare items, then short sessions, again and again until neither is left.
 
-    `clicks` has itemid and the columns of `session`, which tell sessions apart; the result has the same columns.
+    `clicks` has itemid and the columns of `session`, which tell sessions apart; the result has the same columns. What
+    is left does not depend on the order in which they are dropped. What is dropped is looked up, since there is less of
+    it than of what stays in all rounds but the first.
     """
     clicks = keep(clicks)
     rows, before = int(clicks.count().execute()), -1
     while rows != before:
-        common = clicks.group_by("itemid").having(clicks.count() >= min_item_support).agg()
-        kept = clicks.semi_join(common, "itemid")
-        long = kept.group_by(session).having(kept.count() >= min_session_length).agg()
-        clicks = keep(kept.semi_join(long, session))
+        rare = clicks.group_by("itemid").having(clicks.count() < min_item_support).agg()
+        kept = clicks.anti_join(rare, "itemid")
+        short = kept.group_by(session).having(kept.count() < min_session_length).agg()
+        clicks = keep(kept.anti_join(short, session))
         rows, before = int(clicks.count().execute()), rows
     return clicks
 

@@ -10,17 +10,25 @@ def number_sessions(events: ibis.Table, gap_minutes: int = 30) -> ibis.Table:
     """Add to each event the session it belongs to.
 
     `events` has timestamp (TIMESTAMP), visitorid, itemid and event. Adds `session_number` (0, 1, ... for each
-    visitor) and `session_start` (TIMESTAMP). A new session starts after a pause of more than `gap_minutes`.
+    visitor), `session_start` (TIMESTAMP) and `position` (0, 1, ... within the session). A new session starts after a
+    pause of more than `gap_minutes`.
     """
     of_visitor = ibis.window(group_by="visitorid", order_by=ORDER)
     pause = events.timestamp.delta(events.timestamp.lag().over(of_visitor), unit="millisecond")
-    marked = events.mutate(follows=(pause <= gap_minutes * 60_000).fill_null(False))
+    marked = events.mutate(
+        follows=(pause <= gap_minutes * 60_000).fill_null(False), place=ibis.row_number().over(of_visitor)
+    )
+    # All that is asked of a visitor's events so far is asked in one window, so that they are sorted once.
     until = ibis.window(group_by="visitorid", order_by=ORDER, rows=(None, 0))
-    opening = marked.follows.ifelse(ibis.null("timestamp"), marked.timestamp)
+    opening, opening_place = (
+        marked.follows.ifelse(ibis.null(column.type()), column).max().over(until)
+        for column in (marked.timestamp, marked.place)
+    )
     return marked.mutate(
         session_number=((~marked.follows).cast("int32").sum().over(until) - 1).cast("int32"),
-        session_start=opening.max().over(until),
-    ).drop("follows")
+        session_start=opening,
+        position=(marked.place - opening_place).cast("int32"),
+    ).drop("follows", "place")
 
 
 def list_session_events(events: ibis.Table, gap_minutes: int = 30) -> ibis.Table:
@@ -31,10 +39,9 @@ def list_session_events(events: ibis.Table, gap_minutes: int = 30) -> ibis.Table
     """
     numbered = number_sessions(events, gap_minutes)
     by_start = ibis.window(order_by=["session_start", "visitorid", "session_number"])
-    inside = ibis.window(group_by=["visitorid", "session_number"], order_by=ORDER)
     return numbered.select(
         sessionid=ibis.dense_rank().over(by_start).cast("int64"),
-        position=ibis.row_number().over(inside).cast("int32"),
+        position=numbered.position,
         visitorid=numbered.visitorid,
         timestamp=numbered.timestamp,
         event=numbered.event,
