@@ -138,32 +138,35 @@ help: ## list these commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 # The environment: Python packages from the lock, the project itself in place, and Quarto where it can be had.
-QUIET := -qq --disable-pip-version-check --no-compile
-.venv/ready: requirements.lock pyproject.toml
+INSTALL := .venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile
+# The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
+INSTALL_TORCH = $(INSTALL) --no-deps --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu \
+  $$(grep '^torch==' requirements.lock) 2> /dev/null
+.venv/ready: requirements.lock pyproject.toml | .venv/pyvenv.cfg
+	@echo "installing what requirements.lock says"
+	@$(INSTALL_TORCH) || true
+	@$(INSTALL) -r requirements.lock
+	@# pip would compile one file after the other, tests of packages too. Some bring files that are meant not to be Python.
+	@.venv/bin/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
+	@$(INSTALL) --no-deps -e .
+	@command -v quarto > /dev/null || \
+	  timeout 300 $(INSTALL) quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
+	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
+	@touch $@
+
+# Unpacking takes longest, so a new environment has it done by two processes, and by a third for torch.
+.venv/pyvenv.cfg:
 	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "error: python3 must be 3.11 or newer (it is $$(python3 --version))" >&2; exit 2; }
 	@python3 -m venv --clear .venv || \
 	  { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }
 	@echo "setting up .venv (once, a minute or two)"
-	@# Unpacking takes longest, so two cores do it, torch beside them. Its CPU build saves gigabytes; where the index of that
-	@# cannot be reached, the second command brings the usual build, and whatever else another system needs.
-	@.venv/bin/python -m pip install $(QUIET) --no-deps --retries 0 --timeout 10 \
-	  --index-url https://download.pytorch.org/whl/cpu $$(grep '^torch==' requirements.lock) 2> /dev/null & \
-	  grep -v -e '^#' -e '^torch==' requirements.lock | \
-	  xargs -n 30 -P 2 .venv/bin/python -m pip install $(QUIET) --no-deps --ignore-installed; \
-	  failed=$$?; wait; exit $$failed
-	@.venv/bin/python -m pip install $(QUIET) -r requirements.lock
-	@# pip would compile one file after the other, tests of packages too. Some bring files that are meant not to be Python.
-	@.venv/bin/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
-	@.venv/bin/python -m pip install $(QUIET) --no-deps -e .
-	@command -v quarto > /dev/null || \
-	  timeout 300 .venv/bin/python -m pip install -qq --disable-pip-version-check quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
-	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
-	@touch $@
+	@$(INSTALL_TORCH) & grep -v -e '^#' -e '^torch==' requirements.lock | \
+	  xargs -n 30 -P 2 $(INSTALL) --no-deps --ignore-installed; failed=$$?; wait; exit $$failed
 
 # The optional engine, which only its tests need here: 434 MB to fetch, half a minute to install.
 .venv/spark: .venv/ready requirements-spark.lock
 	@echo "adding Spark to .venv for its tests (once)"
-	@.venv/bin/python -m pip install $(QUIET) -r requirements-spark.lock
+	@$(INSTALL) -r requirements-spark.lock
 	@.venv/bin/python -m compileall -qq -j 0 .venv/lib/python3*/site-packages/pyspark .venv/lib/python3*/site-packages/py4j
 	@touch $@

@@ -60,6 +60,18 @@ def test_a_stage_that_waits_is_told_from_one_that_works(results):
     assert frame.loc["clean", ["slope", "processor's slope"]].tolist() == pytest.approx([1.477, 1], abs=1e-3)
 
 
+def test_what_no_longer_fits_into_memory_is_told_of_a_stage_out_of_step(results):
+    reading = benchmarks.draw_scaling(benchmarks.read_scaling(results)).reading
+    assert "lay on the disk" not in reading
+    # What a stage in step puts there, or a smaller shop, explains nothing.
+    for section_name, place in (("scaling 10", 1), ("scaling 1", -1)):
+        results[section_name]["lines"][place]["spilled_megabytes"] = 99.0
+    assert benchmarks.draw_scaling(benchmarks.read_scaling(results)).reading == reading
+    results["scaling 10"]["lines"][-1]["spilled_megabytes"] = 1240.0
+    told = benchmarks.draw_scaling(benchmarks.read_scaling(results)).reading
+    assert "not all of it fits into the `memory_limit` of 2GB: for a while 1,240 MB of *clean* lay on the disk." in told
+
+
 def test_the_sizes_of_the_shops_are_told(results):
     said = benchmarks.say_shops(results)
     assert "1× has 2.76 million events, 20.0 million rows of item properties and 0.80 GB of raw files; 10× has" in said

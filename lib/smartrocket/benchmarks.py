@@ -28,6 +28,8 @@ ALL_DATA = "all data stages"
 STAGES = DATA_STAGES | {"forecast": "learn a forecast", "network": "an epoch of GRU4Rec"}
 # A stage is in step with the log where ten times the rows take no more than twelve to thirteen times as long.
 STEEPEST = 1.1
+# Megabytes on the disk that would be written as nothing are not worth a word.
+SMALLEST_SPILL = 0.5
 # A stage that takes less is mostly the start of its queries, and tells nothing of growth.
 SHORTEST_SECONDS = 1.0
 # What a build that could not write ran into, by the name of the fault. Where no disk may be mounted, some are missing.
@@ -75,11 +77,20 @@ def say_where(results: Mapping[str, dict], *sections: str) -> str:
 
 
 def read_scaling(results: Mapping[str, dict]) -> pd.DataFrame:
-    """Return the stages at every size measured: scale, stage, seconds, cpu_seconds, peak_megabytes, runs, in order.
+    """Return the stages at every size measured, in order; empty where none was.
 
-    Empty where none was measured.
+    Columns: scale, stage, seconds, cpu_seconds, peak_megabytes, runs, memory_limit, spilled_megabytes.
     """
-    columns = ["scale", "stage", "seconds", "cpu_seconds", "peak_megabytes", "runs"]
+    columns = [
+        "scale",
+        "stage",
+        "seconds",
+        "cpu_seconds",
+        "peak_megabytes",
+        "runs",
+        "memory_limit",
+        "spilled_megabytes",
+    ]
     rows = [line for line in list_lines(results, "scaling") if line["stage"] in STAGES]
     frame = pd.DataFrame(rows, columns=columns)
     order = frame["stage"].map({stage: place for place, stage in enumerate(STAGES)})
@@ -182,6 +193,14 @@ def read_slopes(scaling: pd.DataFrame) -> str:
                 f" The processor's work does not in {joined(waiting)}: there the larger log waits, most likely for the "
                 "disk."
             )
+        spills = [part.iloc[-1] for part in (long[stage] for stage in steep)]
+        spills = [line for line in spills if line["spilled_megabytes"] >= SMALLEST_SPILL]
+        if spills:
+            parts = [f"{number(line['spilled_megabytes'])} MB of *{STAGES[line['stage']]}*" for line in spills]
+            text += (
+                f" At the larger size not all of it fits into the `memory_limit` of {spills[0]['memory_limit']}: for a "
+                f"while {joined(parts)} lay on the disk."
+            )
         return sentence + text
     return sentence + f"{span} no stage grows faster than the log: the steepest slope is {max(slopes.values()):.2f}."
 
@@ -272,8 +291,7 @@ def read_bound(results: Mapping[str, dict]) -> str:
 
 def read_spills(run: pd.DataFrame) -> str:
     """Say what the stages of a run wrote to the disk since it did not fit into memory."""
-    # What would be written as nothing is not worth a word.
-    spills = run[run["spilled_megabytes"] >= 1 / 2]
+    spills = run[run["spilled_megabytes"] >= SMALLEST_SPILL]
     if run["spilled_megabytes"].isna().any():
         return "What they wrote to the disk for want of memory was not measured."
     if spills.empty:
