@@ -55,7 +55,7 @@ def test_a_stage_that_waits_is_told_from_one_that_works(results):
         found["lines"][-1]["cpu_seconds"] = found["lines"][-1]["scale"]
     reading = benchmarks.draw_scaling(benchmarks.read_scaling(results)).reading
     assert "*clean* with a slope of 1.48" in reading
-    assert "The processor's work does not in *clean*: there the larger log waits, most likely for the disk." in reading
+    assert "The processor's work does not in *clean*: there the larger log has the cores less busy." in reading
     frame = benchmarks.tabulate_scaling(benchmarks.read_scaling(results)).set_index("stage")
     assert frame.loc["clean", ["slope", "processor's slope"]].tolist() == pytest.approx([1.477, 1], abs=1e-3)
 

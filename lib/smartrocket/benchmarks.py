@@ -190,10 +190,9 @@ def read_slopes(scaling: pd.DataFrame) -> str:
         ]
         if waiting:
             text += (
-                f" The processor's work does not in {joined(waiting)}: there the larger log waits, most likely for the "
-                "disk."
+                f" The processor's work does not in {joined(waiting)}: there the larger log has the cores less busy."
             )
-        spills = [part.iloc[-1] for part in (long[stage] for stage in steep)]
+        spills = [long[stage].iloc[-1] for stage in steep]
         spills = [line for line in spills if line["spilled_megabytes"] >= SMALLEST_SPILL]
         if spills:
             parts = [f"{number(line['spilled_megabytes'])} MB of *{STAGES[line['stage']]}*" for line in spills]
