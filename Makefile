@@ -142,7 +142,15 @@ INSTALL := .venv/bin/python -m pip install -qq --disable-pip-version-check --no-
 # The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
 INSTALL_TORCH = $(INSTALL) --no-deps --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu \
   $$(grep '^torch==' requirements.lock) 2> /dev/null
+define MAKE_VENV
+{ python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+  { echo "error: python3 must be 3.11 or newer (it is $$(python3 --version))" >&2; exit 2; }; } && \
+{ python3 -m venv .venv || \
+  { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }; }
+endef
 .venv/ready: requirements.lock pyproject.toml | .venv/pyvenv.cfg
+	@# The Python of an environment that stands may have gone.
+	@.venv/bin/python -m pip --version > /dev/null 2>&1 || { $(MAKE_VENV); }
 	@echo "installing what requirements.lock says"
 	@$(INSTALL_TORCH) || true
 	@$(INSTALL) -r requirements.lock
@@ -156,10 +164,7 @@ INSTALL_TORCH = $(INSTALL) --no-deps --retries 0 --timeout 10 --index-url https:
 
 # Unpacking takes longest, so a new environment has it done by two processes, and by a third for torch.
 .venv/pyvenv.cfg:
-	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "error: python3 must be 3.11 or newer (it is $$(python3 --version))" >&2; exit 2; }
-	@python3 -m venv --clear .venv || \
-	  { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }
+	@$(MAKE_VENV)
 	@echo "setting up .venv (once, a minute or two)"
 	@$(INSTALL_TORCH) & grep -v -e '^#' -e '^torch==' requirements.lock | \
 	  xargs -n 30 -P 2 $(INSTALL) --no-deps --ignore-installed; failed=$$?; wait; exit $$failed

@@ -1,9 +1,10 @@
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shops import load, make_events, random_events
+from shops import FIRST_DAY, load, make_events, random_events
 from smartrocket.engine import connect
 from smartrocket.sessions import list_session_events, number_sessions
 
@@ -98,3 +99,29 @@ def test_every_event_is_in_one_session_without_a_longer_pause(connection, rows, 
     between = ends["min"] - ends.groupby("visitorid")["max"].shift()
     assert (between.dropna() > pd.Timedelta(minutes=gap)).all()
     pd.testing.assert_frame_equal(sessions, list_sessions(connection, events.sample(frac=1, random_state=seed), gap))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_twins_are_in_one_session_on_two_cores(seed):
+    """Sales under two receipts in one moment are alike in all that orders events; so many are sorted on two cores."""
+    random = np.random.default_rng(seed)
+    rows = 100_000
+    sales = pd.DataFrame(
+        {
+            "timestamp": FIRST_DAY + pd.to_timedelta(31 * random.integers(0, 2400, rows), unit="min"),
+            "visitorid": random.integers(0, rows // 40, rows),
+            "event": "transaction",
+            "itemid": random.integers(0, 300, rows),
+        }
+    )
+    views = sales[::3].assign(event="view", timestamp=sales["timestamp"] - pd.Timedelta(seconds=1))
+    events = pd.concat([sales, sales, views]).sort_values(
+        ["timestamp", "visitorid", "itemid", "event"], ignore_index=True
+    )
+    found = list_session_events(load(connect("1GB", 2), events, TYPES)).to_pandas()
+    # The sales of a moment are a session of their own, with the view before.
+    sessions = found.groupby("sessionid")
+    assert len(sessions) == len(sales[["timestamp", "visitorid"]].drop_duplicates())
+    assert (sessions["timestamp"].max() - sessions["timestamp"].min()).max() == pd.Timedelta(seconds=1)
+    assert (sessions["position"].max() + 1 == sessions.size()).all()
+    assert not found.duplicated(["sessionid", "position"]).any()

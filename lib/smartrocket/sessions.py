@@ -18,8 +18,8 @@ def number_sessions(events: ibis.Table, gap_minutes: int = 30) -> ibis.Table:
     marked = events.mutate(
         follows=(pause <= gap_minutes * 60_000).fill_null(False), place=ibis.row_number().over(of_visitor)
     )
-    # All that is asked of a visitor's events so far is asked in one window, so that they are sorted once.
-    until = ibis.window(group_by="visitorid", order_by=ORDER, rows=(None, 0))
+    # Sales of one moment may differ in their order alone. Sorted by `ORDER` again, they could change places.
+    until = ibis.window(group_by="visitorid", order_by="place", rows=(None, 0))
     opening, opening_place = (
         marked.follows.ifelse(ibis.null(column.type()), column).max().over(until)
         for column in (marked.timestamp, marked.place)
