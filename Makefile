@@ -149,8 +149,9 @@ define MAKE_VENV
   { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }; }
 endef
 .venv/ready: requirements.lock pyproject.toml | .venv/pyvenv.cfg
-	@# The Python of an environment that stands may have gone.
-	@.venv/bin/python -m pip --version > /dev/null 2>&1 || { $(MAKE_VENV); }
+	@# The Python of an environment that stands may have gone, and then nothing in it can be used; or it was made without pip.
+	@.venv/bin/python -c "" 2> /dev/null || { rm -rf .venv && $(MAKE_VENV); }
+	@.venv/bin/python -m pip --version > /dev/null 2>&1 || .venv/bin/python -m ensurepip > /dev/null
 	@echo "installing what requirements.lock says"
 	@$(INSTALL_TORCH) || true
 	@$(INSTALL) -r requirements.lock
