@@ -88,8 +88,8 @@ def open_pages(browser: Browser, names: list[str], base: str, width: int) -> lis
     return wrong
 
 
-# How a page was fetched does not change how wide it is.
-@pytest.mark.parametrize(("scheme", "width"), [("http", 390), ("file", 1280)])
+@pytest.mark.parametrize("width", WIDTHS)
+@pytest.mark.parametrize("scheme", ["http", "file"])
 def test_every_page_opens_cleanly(browser, site, address, scheme, width):
     names = [page.path.relative_to(site).as_posix() for page in read_pages(site)]
     assert len(names) >= 14
