@@ -33,6 +33,7 @@ def clean_tables(build: Path, parameters: dict) -> None:
     events_ledger = cleaning.make_ledger(judged, "events")
     cleaning.require_events(events_ledger)
     write_parquet(cleaning.keep_events(judged), workspace.path("interim/events.parquet"))
+    del judged
 
     roles = {name: given[f"{name}_property"] for name in ("category", "price", "availability", "name")}
     raw_properties = connection.read_parquet(workspace.existing("interim/raw_properties.parquet"))

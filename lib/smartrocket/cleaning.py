@@ -212,8 +212,8 @@ def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
     """Give each raw property row the first reason not to use it, or none.
 
     `raw` has timestamp (ms), itemid, property, value; `properties` maps a role (category, price, availability,
-    name) to the property's name. Adds `role` and `reason` (NULL = used). Properties without a role are counted, not
-    used.
+    name) to the property's name. Returns timestamp, itemid, value, `role`, `number` (of a price) and `reason` (NULL =
+    used). Properties without a role are counted, not used.
     """
     role = ibis.cases(*((raw.property == name, role) for role, name in properties.items()))
     judged = raw.mutate(role=role)
@@ -230,7 +230,7 @@ def judge_properties(raw: ibis.Table, properties: dict[str, str]) -> ibis.Table:
         ((judged.role == "availability") & ~judged.value.isin(["0", "1"]).fill_null(False), "neither 0 nor 1"),
         ((judged.role == "name") & (read_item_name(judged.value).fill_null("") == ""), "name is empty"),
     )
-    return judged.mutate(reason=reason)
+    return judged.mutate(reason=reason).drop("property")
 
 
 def parse_number(value: ibis.expr.types.StringColumn) -> ibis.expr.types.FloatingColumn:

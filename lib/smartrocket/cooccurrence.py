@@ -2,6 +2,8 @@
 
 import ibis
 
+from smartrocket.engine import keep
+
 # A session of more items than this is no shopper's; its pairs would outnumber everybody else's.
 MOST_ITEMS = 50
 # A session's weight is counted in whole parts of this: integers add up to the same sum in any order.
@@ -20,18 +22,27 @@ def relate_items(
     left out.
     """
     visits = session_events.group_by("sessionid", "itemid").agg(moment=session_events.timestamp.max())
-    visits = visits.mutate(items=visits.count().over(ibis.window(group_by="sessionid")))
-    visits = visits.filter(visits["items"] <= MOST_ITEMS).drop("items")
+    crowded = visits.group_by("sessionid").having(visits.count() > MOST_ITEMS).agg()
+    visits = keep(visits.anti_join(crowded, "sessionid"))
     age = visits.moment.max().as_scalar().epoch_seconds() - visits.moment.epoch_seconds()
     fading = ibis.literal(0.5).pow(age / (half_life_days * 86_400))
     visits = visits.mutate(recency=ibis.greatest((PARTS * fading).round().cast("int64"), 1))
     items = visits.group_by("itemid").agg(visits=visits.count(), recent=visits.recency.sum())
     all_sessions = visits.sessionid.nunique().as_scalar()
     other = visits.view()
-    pairs = visits.join(other, [visits.sessionid == other.sessionid, visits.itemid != other.itemid])
-    pairs = pairs.select(itemid=visits.itemid, relateditemid=other.itemid, recency=visits.recency)
-    pairs = pairs.group_by("itemid", "relateditemid").agg(sessions=pairs.count(), recency=pairs.recency.sum())
-    pairs = pairs.filter(pairs.sessions >= min_sessions)
+    # Each pair is counted once, and then told from both sides.
+    pairs = visits.join(other, [visits.sessionid == other.sessionid, visits.itemid < other.itemid])
+    pairs = pairs.select(
+        itemid=visits.itemid, relateditemid=other.itemid, recency=visits.recency, related_recency=other.recency
+    )
+    pairs = pairs.group_by("itemid", "relateditemid").agg(
+        sessions=pairs.count(), recency=pairs.recency.sum(), related_recency=pairs.related_recency.sum()
+    )
+    pairs = keep(pairs.filter(pairs.sessions >= min_sessions))
+    swapped = pairs.select(
+        itemid=pairs.relateditemid, relateditemid=pairs.itemid, sessions=pairs.sessions, recency=pairs.related_recency
+    )
+    pairs = pairs.drop("related_recency").union(swapped)
     pairs = pairs.join(items, "itemid")
     related = items.rename(relateditemid="itemid", related_visits="visits", related_recent="recent")
     pairs = pairs.join(related, "relateditemid")
