@@ -33,7 +33,7 @@ NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
 PAGES := _quarto.yml index.qmd $(wildcard bench/results.json chapters/* dashboard/* theme/*)
 
-.PHONY: report notebooks test fuzz faults coverage mutants audit bench lab pdf serve data picture clean help prepare
+.PHONY: report notebooks test clone fuzz faults coverage mutants audit bench lab pdf serve data picture clean help prepare
 .DEFAULT_GOAL := help
 # A recipe that fails leaves no half-made target, and a `make -j` never runs two notebooks on the same two cores.
 .DELETE_ON_ERROR:
@@ -73,17 +73,18 @@ test: $(READY) $(if $(READY),.venv/spark) ## check style and run every test (the
 
 # TRAIN and TEST measure the recommenders alone, and SCALE how the stages grow with one more size of shop. All of it is
 # kept in bench/results.json.
-bench: $(READY) ## measure stages, forecasts and site, on shops up to ten times RetailRocket's (40 minutes; SCALE=1: one size)
+bench: $(READY) ## measure stages, forecasts and site, on shops up to ten times RetailRocket's (an hour; SCALE=1: one size)
 ifdef TRAIN
 	@$(PYTHON) bench/recommenders.py --train "$(TRAIN)" --test "$(TEST)" $(if $(OFFICIAL),--official "$(OFFICIAL)")
 else ifneq ($(SCALE),)
 	@$(PYTHON) bench/scaling.py $(SCALE)
 else
 	@$(PYTHON) bench/data.py --runs 3
-	@$(PYTHON) bench/scaling.py 0.1 0.3 1 10
-	@$(PYTHON) bench/scaling.py 1 --runs 1 --memory-limit 1GB
-	@$(PYTHON) bench/scaling.py 1 --runs 1 --memory-limit 200MB
+	@$(PYTHON) bench/scaling.py 0.1 0.3
+	@$(PYTHON) bench/scaling.py 1 --limits 1GB 200MB
+	@$(PYTHON) bench/scaling.py 10 --limits 2GB
 	@$(PYTHON) bench/forecasts.py
+	@$(PYTHON) bench/processes.py
 	@$(MAKE) --no-print-directory report
 	@$(PYTHON) bench/site.py --profile $(PROFILE)
 	@$(PYTHON) bench/pages.py
@@ -95,6 +96,9 @@ fuzz: $(READY) ## try hundreds of mutations of raw files and profiles (half an h
 
 faults: $(READY) ## kill make, fill the disk and build twice at once, and compare the site after each (half an hour)
 	@$(PYTHON) bench/faults.py --seed $(SEED)
+
+clone: $(READY) ## clone the project, run `make test` there from nothing, and keep how long it takes (ten minutes)
+	@$(PYTHON) bench/clone.py
 
 coverage: $(READY) ## say which lines and branches of the library no unit test reaches (what runs in other processes is not counted)
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --target build/coverage coverage==7.17.4
@@ -142,6 +146,8 @@ INSTALL := .venv/bin/python -m pip install -qq --disable-pip-version-check --no-
 # The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
 INSTALL_TORCH = $(INSTALL) --no-deps --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu \
   $$(grep '^torch==' requirements.lock) 2> /dev/null
+# Not every system has the command timeout.
+AT_MOST_5_MINUTES = .venv/bin/python -c 'import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:], timeout=300))'
 define MAKE_VENV
 { python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
   { echo "error: python3 must be 3.11 or newer (it is $$(python3 --version))" >&2; exit 2; }; } && \
@@ -159,7 +165,7 @@ endef
 	@.venv/bin/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 	@$(INSTALL) --no-deps -e .
 	@command -v quarto > /dev/null || \
-	  timeout 300 $(INSTALL) quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
+	  $(AT_MOST_5_MINUTES) $(INSTALL) quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
 	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
 	@touch $@
 
@@ -168,7 +174,8 @@ endef
 	@$(MAKE_VENV)
 	@echo "setting up .venv (once, a minute or two)"
 	@$(INSTALL_TORCH) & grep -v -e '^#' -e '^torch==' requirements.lock | \
-	  xargs -n 30 -P 2 $(INSTALL) --no-deps --ignore-installed; failed=$$?; wait; exit $$failed
+	  xargs -n 30 -P 2 $(INSTALL) --no-deps --ignore-installed; failed=$$?; wait; [ $$failed = 0 ] || \
+	  { echo "error: the packages could not be fetched or unpacked (see above): once the network is there, run make again" >&2; exit 2; }
 
 # The optional engine, which only its tests need here: 434 MB to fetch, half a minute to install.
 .venv/spark: .venv/ready requirements-spark.lock

@@ -12,9 +12,9 @@ from pathlib import Path
 import pandas as pd
 from pyarrow import parquet
 
+from library_stages import open_engine
 from smartrocket import panel, ranking
-from smartrocket.engine import connect
-from smartrocket.files import write_json
+from smartrocket.files import read_json, write_json
 from smartrocket.forecasting import train
 from smartrocket.gru4rec import GRU4Rec, Settings
 from smartrocket.profiles import load_profile
@@ -27,10 +27,11 @@ MOST_ROWS = 1_000_000
 TREES = 200
 
 
-def learn_forecast(build: Path) -> int:
+def learn_forecast(folder: Path) -> int:
     """Learn a forecast from a sample of the panel, read straight from its file; returns the rows of the panel."""
-    workspace, given = Workspace(build), PROFILE.forecast_baseline
-    item_days = connect().read_parquet(workspace.existing("processed/panel.parquet"))
+    workspace, given = Workspace(folder / "smartrocket"), PROFILE.forecast_baseline
+    connection = open_engine(read_json(folder / "parameters.json")["03_features"])
+    item_days = connection.read_parquet(workspace.existing("processed/panel.parquet"))
     write_json(workspace.path("processed/panel.json"), {"features": panel.list_features(item_days)})
     days = item_days.aggregate(first=item_days.date.min(), last=item_days.date.max()).execute().iloc[0]
     first, last = pd.Timestamp(days["first"]), pd.Timestamp(days["last"])
@@ -40,9 +41,9 @@ def learn_forecast(build: Path) -> int:
     return parquet.read_metadata(workspace.path("processed/panel.parquet")).num_rows
 
 
-def learn_epoch(build: Path) -> int:
+def learn_epoch(folder: Path) -> int:
     """Train GRU4Rec for one epoch on the training sequences; returns their clicks."""
-    clicks = Workspace(build).read("processed/sequences_train.parquet")
+    clicks = Workspace(folder / "smartrocket").read("processed/sequences_train.parquet")
     items = ranking.catalogue(clicks)
     settings = Settings(**PROFILE.gru4rec_baseline.network.model_dump(exclude_none=True))
     GRU4Rec(replace(settings, epochs=1), PROFILE.shared.seed).fit(ranking.read_sessions(clicks, items), len(items))
@@ -57,5 +58,5 @@ if __name__ == "__main__":
     torch.set_num_threads(PROFILE.shared.threads)
     name, folder = sys.argv[1], Path(sys.argv[2])
     begun = time.perf_counter()
-    rows = STAGES[name](folder / "smartrocket")
+    rows = STAGES[name](folder)
     print(json.dumps({"seconds": round(time.perf_counter() - begun, 2), "rows": rows}))

@@ -19,6 +19,7 @@ from smartrocket.files import ROOT, remove
 
 TESTS = {
     "sessions": ["test_sessions.py"],
+    "sequences": ["test_sequences.py"],
     "cleaning": ["test_cleaning.py"],
     "panel": ["test_panel.py"],
     "ranking": ["test_ranking.py"],

@@ -19,15 +19,13 @@ from stages import NOTEBOOKS
 TITLE = "the shop of the benchmark"
 
 
-def prepare(folder: Path, scale: float, raw: Path | None, memory_limit: str | None = None) -> dict[str, dict]:
+def prepare(folder: Path, scale: float, raw: Path | None) -> dict[str, dict]:
     """Generate a shop of RetailRocket's size times `scale`, or take the files in `raw`, and write all parameters.
 
-    They are those of RetailRocket's profile, with another `memory_limit` where one is given. `folder` must lie below
-    build/. Returns the parameters: notebook -> name -> value.
+    They are those of RetailRocket's profile. `folder` must lie below build/. Returns them: notebook -> name -> value.
     """
     profile = load_profile("retailrocket")
     profile.raw.folder = None
-    profile.shared.memory_limit = memory_limit or profile.shared.memory_limit
     build = folder / "notebooks"
     if raw:
         link_shop(build, raw)
@@ -52,6 +50,5 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path, help="folder of the run")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the shop, 1 = RetailRocket's")
     parser.add_argument("--raw", type=Path, help="folder of raw files to take instead of generating a shop")
-    parser.add_argument("--memory-limit", help="what the engine may hold, such as 1GB")
     options = parser.parse_args()
-    prepare(options.folder, options.scale, options.raw, options.memory_limit)
+    prepare(options.folder, options.scale, options.raw)

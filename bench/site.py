@@ -14,7 +14,7 @@ from playwright.sync_api import sync_playwright
 
 from measurement import RESULTS, keep_results
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT
+from smartrocket.files import ROOT, read_json
 from smartrocket.publishing import publish
 
 CHROMIUM = "/usr/bin/chromium"
@@ -29,7 +29,9 @@ def time_publishing(profile: str, runs: int) -> dict:
         publish(profile, ROOT)
         taken.append(time.perf_counter() - begun)
     pages = len(list((ROOT / "_site").rglob("*.html")))
-    return {"what": f"publishing the site of {pages} pages", "seconds": statistics.median(taken), "runs": runs}
+    renderer = read_json(ROOT / "_site" / "built.json")["renderer"]
+    what = f"publishing the site of {pages} pages with {renderer}"
+    return {"what": what, "seconds": statistics.median(taken), "runs": runs}
 
 
 def time_pages(site: Path, runs: int) -> list[dict]:

@@ -4,14 +4,19 @@ import json
 
 import pytest
 
+import clone
 import forecasts
 import line_coverage
+import processes
 import scaling
 from measurement import keep_results, measure
 from smartrocket import benchmarks
 from smartrocket.benchmarks import OFFICIAL
-from smartrocket.files import ROOT, read_json, write_json
+from smartrocket.files import ROOT, read_json, write_json, write_parquet_frame
+from smartrocket.gru4rec import Settings
 from smartrocket.partials import write_benchmarks
+from smartrocket.workspace import Workspace
+from visits import make_clicks
 
 
 def section(*lines, day="2026-11-25", cores=2):
@@ -37,7 +42,8 @@ def results():
 
 def test_a_stage_out_of_step_is_named_with_its_slope(results):
     finding = benchmarks.draw_scaling(benchmarks.read_scaling(results))
-    assert "At 10 times RetailRocket's size the data stages take 7 minutes, each measured once" in finding.reading
+    assert "At 10 times RetailRocket's size the data stages take 7 minutes (each measured once)" in finding.reading
+    assert "where the engine may hold 2GB, and no stage holds more" in finding.reading
     assert "no stage holds more than 1,900 MB (clean)" in finding.reading
     assert "these grow faster than the log: *clean* with a slope of 1.48 (1 is in step)" in finding.reading
     assert finding.figure is not None
@@ -117,12 +123,46 @@ def test_the_smaller_limit_of_memory_is_told_apart_from_the_sizes(results):
     assert benchmarks.read_scaling(results).query("scale == 1").seconds.tolist() == [20, 8]
     reading = benchmarks.read_bound(results)
     assert "With `memory_limit: 1GB` all data stages of a shop of RetailRocket's size finish" in reading
+    assert "finish, in 25 seconds (each measured once), 0.89 times what they take with 2GB. The largest" in reading
     assert "held 1,200 MB (copy the raw files)" in reading
     assert "nothing had to be put on the disk" in reading
     results["memory 1 1GB"]["lines"][0]["spilled_megabytes"] = 163.0
     assert "at most 163 MB in *copy the raw files*" in benchmarks.read_bound(results)
     del results["memory 1 1GB"]["lines"][0]["spilled_megabytes"]
     assert "was not measured" in benchmarks.read_bound(results)
+
+
+def test_what_several_processes_reach_is_told_beside_one():
+    lines = [
+        {
+            "processes": number,
+            "seed": seed,
+            "recall@20": recall,
+            "mrr@20": 0.2,
+            "seconds": 20.0 * number,
+            "clicks": 1000,
+        }
+        for seed in range(3)
+        for number, recall in ((1, 0.5), (2, 0.49 + 0.002 * seed))
+    ]
+    found = {"processes": section(*lines) | {"about": {"scale": 0.1, "epochs": 9}}}
+    reading = benchmarks.read_processes(found)
+    assert (
+        "a generated shop of 0.1 times RetailRocket's size the network learnt 9 epochs with each of 3 seeds" in reading
+    )
+    assert "by 2 processes at once it has in the mean a Recall@20 of 0.4920 and an MRR@20 of 0.2000" in reading
+    assert "trained by one 0.5000 and 0.2000. Of 1,000 test clicks that is a difference of 8.0 hits" in reading
+    assert "takes 40 seconds instead of 20 seconds" in reading
+
+
+def test_networks_are_scored_on_the_same_clicks(tmp_path):
+    clicks = make_clicks(*[[1, 2, 3]] * 20, *[[4, 5]] * 20)
+    for part in ("train", "test"):
+        write_parquet_frame(tmp_path / "processed" / f"sequences_{part}.parquet", clicks)
+    settings = Settings(units=8, epochs=30, negatives=4, embedding_dropout=0.0)
+    lines = list(processes.compare(Workspace(tmp_path), settings, processes=1, seeds=2, threads=1))
+    assert [(each["seed"], each["processes"]) for each in lines] == [(0, 1), (0, 1), (1, 1), (1, 1)]
+    assert all(each["clicks"] == 60 and each["recall@20"] == 1 and each["mrr@20"] > 0.9 for each in lines)
 
 
 def test_comparisons_have_their_ratio():
@@ -195,6 +235,7 @@ def test_trials_are_counted_and_none_that_went_wrong_is_hidden():
         "mutants sessions": section({"module": "sessions", "tried": 200, "killed": 180, "score": 0.9}),
         "mutants panel": section({"module": "panel", "tried": 400, "killed": 380, "score": 0.95}),
         "coverage": section({"lines": 0.971, "branches": 0.93, "statements": 9000}),
+        "tests": section({"seconds": 560.0, "test_seconds": 490.0, "passed": 1650, "skipped": 13}),
     }
     text = benchmarks.write_trials(results)
     assert "500 mutations of raw files (375) and profiles (125) were tried, and none of them ended wrong" in text
@@ -207,6 +248,7 @@ def test_trials_are_counted_and_none_that_went_wrong_is_hidden():
     assert "its words in the search: they were the same." in text
     assert "*sessions* 90.0 % of 200 and *panel* 95.0 % of 400. 40 mistakes of these modules survived." in text
     assert "97.1 % of the library's 9,000 lines" in text
+    assert "passes 1,650 tests and skips 13 for want of real rows, and ends after 560 seconds, 490 of them" in text
     results |= {
         "mutations": section(tried | {"wrong": ["a", "b"]}),
         "faults": section(fault | {"wrong": ["disk_full"]}),
@@ -227,7 +269,7 @@ def test_where_and_when_it_was_measured_is_told(results):
 
 def test_where_nothing_was_measured_the_page_says_so(tmp_path):
     parts = write_benchmarks(benchmarks.read_results(tmp_path / "results.json"))
-    assert len(parts) == 6
+    assert len(parts) == 7
     for text in parts.values():
         assert "not measured" in text or "Nothing was measured" in text
         assert "<table" not in text
@@ -241,12 +283,16 @@ def test_the_page_has_drawing_and_table(results):
 
 def test_sizes_are_measured_as_asked(tmp_path, capsys):
     output = tmp_path / "results.json"
-    scaling.main(["0.001", "--runs", "1", "--memory-limit", "500MB", "--output", str(output)])
+    scaling.main(["0.002", "--runs", "1", "--limits", "500MB", "--output", str(output)])
     printed = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
-    assert [each["stage"] for each in printed] == ["generator", *benchmarks.DATA_STAGES]
-    assert {each["memory_limit"] for each in printed} == {"500MB"}
-    assert all(each["peak_megabytes"] > 50 and each["megabytes"] >= 0 for each in printed)
-    assert read_json(output)["memory 0.001 500MB"]["lines"] == printed
+    stages = [*benchmarks.STAGES, *benchmarks.DATA_STAGES]
+    assert [each["stage"] for each in printed] == ["generator", *stages]
+    usual, smaller = printed[: 1 + len(benchmarks.STAGES)], printed[1 + len(benchmarks.STAGES) :]
+    assert len({each["memory_limit"] for each in usual[1:]}) == 1
+    assert {each["memory_limit"] for each in smaller} == {"500MB"}
+    assert all(each["peak_megabytes"] > 50 and each["seconds"] > 0 for each in printed)
+    assert read_json(output)["scaling 0.002"]["lines"] == usual
+    assert read_json(output)["memory 0.002 500MB"]["lines"] == smaller
 
 
 def test_what_a_command_spills_is_seen(tmp_path):
@@ -278,6 +324,20 @@ def test_too_few_lines_reached_is_a_failure(tmp_path, covered, status):
     output = tmp_path / "results.json"
     assert line_coverage.main([str(tmp_path / "report.json"), "--output", str(output)]) == status
     assert read_json(output)["coverage"]["lines"] == [{"lines": covered / 1000, "branches": 0.9, "statements": 1000}]
+
+
+@pytest.mark.parametrize(
+    ("line", "groups"),
+    [
+        ("1660 passed in 478.12s (0:07:58)", ("1660", None, "478.12")),
+        ("1647 passed, 13 skipped, 2 warnings in 61.00s", ("1647", "13", "61.00")),
+        ("1 failed, 1659 passed in 400.5s", ("1659", None, "400.5")),
+        ("nothing of that kind", None),
+    ],
+)
+def test_the_sum_of_a_clones_tests_is_read(line, groups):
+    found = clone.SUMMARY.search(line)
+    assert (found and found.groups()) == groups
 
 
 def test_both_forecast_the_same_before_their_times_are_told():

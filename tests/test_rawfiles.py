@@ -202,6 +202,15 @@ def test_a_file_that_is_there_twice_is_not_chosen_between(tmp_path, name):
         RawFiles.describe(raw).present()
 
 
+@pytest.mark.parametrize("name", ["events.csv", "item_properties.csv.gz", "category_tree.csv"])
+def test_a_folder_under_the_name_of_a_file_is_not_passed_over(tmp_path, name):
+    raw = write_shop(tmp_path, HEADER + ROW)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).mkdir()
+    with pytest.raises(InputError, match=rf"/{name} is a folder: put a CSV file"):
+        RawFiles.describe(raw).present()
+
+
 def test_a_damaged_gzip_file_is_named(tmp_path, connection):
     raw = write_shop(tmp_path / "raw", "")
     events = tmp_path / "raw" / "events.csv"

@@ -159,6 +159,13 @@ def say_size(scale: float) -> str:
     return "RetailRocket's size" if scale == 1 else f"{scale:g} times RetailRocket's size"
 
 
+def say_runs(runs: pd.Series) -> str:
+    """Say of how many runs figures are the medians, as an aside; nothing where they differ in that."""
+    if runs.nunique() != 1:
+        return ""
+    return " (each measured once)" if runs.iloc[0] == 1 else f" (medians of {runs.iloc[0]} runs)"
+
+
 def read_slopes(scaling: pd.DataFrame) -> str:
     """Say how the stages grow between the two largest sizes, and how much memory the largest takes."""
     sizes = sorted(scaling["scale"].unique())
@@ -172,10 +179,10 @@ def read_slopes(scaling: pd.DataFrame) -> str:
     slopes = {stage: find_slope(part["scale"], part["seconds"]) for stage, part in long.items()}
     steep = {stage: slope for stage, slope in slopes.items() if slope is not None and slope > STEEPEST}
     peak = largest.loc[largest["peak_megabytes"].idxmax()]
-    once = ", each measured once" if (largest["runs"] == 1).all() else ""
     sentence = (
-        f"At {say_size(sizes[-1])} the data stages take {duration(data['seconds'].sum())}{once}, and no stage holds "
-        f"more than {number(peak.peak_megabytes)} MB ({STAGES[peak.stage]}). "
+        f"At {say_size(sizes[-1])} the data stages take {duration(data['seconds'].sum())}{say_runs(largest['runs'])}, "
+        f"where the engine may hold {peak.memory_limit}, and no stage holds more than {number(peak.peak_megabytes)} MB "
+        f"({STAGES[peak.stage]}). "
     )
     span = f"From {sizes[-2]:g} to {sizes[-1]:g} times"
     if not slopes:
@@ -269,23 +276,32 @@ def write_hundred(results: Mapping[str, dict]) -> str:
 
 
 def read_bound(results: Mapping[str, dict]) -> str:
-    """Say whether the data stages finished under a smaller limit of memory than usual, and what they really took."""
+    """Say whether the data stages finished under smaller limits of memory, what they really took, and how much longer
+    that is than with the limit that growth was measured with.
+    """
     frame = pd.DataFrame(
         [line for line in list_lines(results, "memory") if line["stage"] in STAGES],
-        columns=["scale", "memory_limit", "stage", "seconds", "peak_megabytes", "spilled_megabytes"],
+        columns=["scale", "memory_limit", "stage", "seconds", "peak_megabytes", "spilled_megabytes", "runs"],
     )
     if frame.empty:
         return "What a smaller limit of memory does was not measured: `make bench` does it."
+    scaling = read_scaling(results)
+    scaling = scaling[scaling["stage"].isin(DATA_STAGES)]
     sentences = []
     for (scale, limit), run in frame.groupby(["scale", "memory_limit"]):
         peak = run.loc[run["peak_megabytes"].idxmax()]
+        seconds, usual = run["seconds"].sum(), scaling[scaling["scale"] == scale]
         text = (
             f"With `memory_limit: {limit}` all data stages of a shop of {say_size(scale)} finish, in "
-            f"{duration(run['seconds'].sum())}. The largest process held {number(peak.peak_megabytes)} MB "
-            f"({STAGES[peak.stage]}). "
+            f"{duration(seconds)}{say_runs(run['runs'])}"
         )
+        if len(usual):
+            text += (
+                f", {seconds / usual['seconds'].sum():.2f} times what they take with {usual['memory_limit'].iloc[0]}"
+            )
+        text += f". The largest process held {number(peak.peak_megabytes)} MB ({STAGES[peak.stage]}). "
         sentences.append(text + read_spills(run))
-    return " ".join(sentences)
+    return "\n".join(f"- {sentence}" for sentence in sentences)
 
 
 def read_spills(run: pd.DataFrame) -> str:
@@ -297,6 +313,27 @@ def read_spills(run: pd.DataFrame) -> str:
         return "That was enough: nothing had to be put on the disk for a while."
     parts = [f"{number(line.spilled_megabytes)} MB in *{STAGES[line.stage]}*" for line in spills.itertuples()]
     return f"What did not fit lay on the disk for a while, at most {joined(parts)}."
+
+
+def read_processes(results: Mapping[str, dict]) -> str:
+    """Say what GRU4Rec reaches that several processes trained together, beside one that was trained by one."""
+    frame = pd.DataFrame(list_lines(results, "processes"))
+    if frame.empty:
+        return "What several processes reach together was not measured: `make bench` does it."
+    about, seeds = results["processes"]["about"], frame["seed"].nunique()
+    means = frame.groupby("processes")[["recall@20", "mrr@20"]].mean()
+    middle = frame.groupby("processes")["seconds"].median()
+    one, several = middle.index.min(), middle.index.max()
+    clicks = int(frame["clicks"].iloc[0])
+    apart = abs(means.at[several, "recall@20"] - means.at[one, "recall@20"]) * clicks
+    return (
+        f"On a generated shop of {say_size(about['scale'])} the network learnt {plural(about['epochs'], 'epoch')} with "
+        f"each of {plural(seeds, 'seed')}. Trained by {several} processes at once it has in the mean a Recall@20 of "
+        f"{means.at[several, 'recall@20']:.4f} and an MRR@20 of {means.at[several, 'mrr@20']:.4f}, trained by one "
+        f"{means.at[one, 'recall@20']:.4f} and {means.at[one, 'mrr@20']:.4f}. Of {clicks:,} test clicks that is a "
+        f"difference of {number(apart, 1)} hits. A training takes {duration(middle[several])} instead of "
+        f"{duration(middle[one])} (medians), on the same cores."
+    )
 
 
 # ---------------------------------------------------------------- other programs
@@ -459,7 +496,9 @@ def write_pages(results: Mapping[str, dict]) -> tuple[str, str]:
 
 
 def write_trials(results: Mapping[str, dict]) -> str:
-    """Say how the report was tried: mutated files, faults, mistakes in the code, and the lines that tests reach."""
+    """Say how the report was tried: mutated files, faults, mistakes in the code, the lines that tests reach, and how
+    long all tests take.
+    """
     sentences = []
     for line in list_lines(results, "mutations"):
         wrong = len(line["wrong"])
@@ -482,6 +521,13 @@ def write_trials(results: Mapping[str, dict]) -> str:
         sentences.append(
             f"**Reach** (`make coverage`): the unit tests run {percent(line['lines'])} of the library's "
             f"{line['statements']:,} lines of code and {percent(line['branches'])} of its branches."
+        )
+    for line in list_lines(results, "tests"):
+        skipped = f" and skips {line['skipped']:,} for want of real rows" if line["skipped"] else ""
+        sentences.append(
+            f"**All tests** (`make clone`): in a fresh clone `make test` sets everything up, passes "
+            f"{plural(line['passed'], 'test')}{skipped}, and ends after {number(line['seconds'])} seconds, "
+            f"{number(line['test_seconds'])} of them for the tests."
         )
     if not sentences:
         return "How the report stands bad input, faults and mistakes was not measured."

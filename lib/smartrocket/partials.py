@@ -90,14 +90,17 @@ def write_benchmarks(results: dict[str, dict]) -> dict[str, str]:
     pages, shown_pages = benchmarks.write_pages(results)
     tables = benchmarks.show_comparisons(compared) + benchmarks.show_recommenders(results)
     comparisons = benchmarks.read_comparisons(results, compared) + where("data", "forecasts", "recommenders")
-    trials = benchmarks.write_trials(results) + "\n\n" + where("mutations", "faults", "mutants", "coverage").strip()
+    trials = (
+        benchmarks.write_trials(results) + "\n\n" + where("mutations", "faults", "mutants", "coverage", "tests").strip()
+    )
     return {
         "benchmarks_growth": drawing
         + with_table(
             benchmarks.say_shops(results) + growth.reading + where("scaling"), benchmarks.show_scaling(scaling)
         ),
         "benchmarks_hundred": benchmarks.write_hundred(results) + "\n",
-        "benchmarks_memory": benchmarks.read_bound(results) + where("memory") + "\n",
+        "benchmarks_memory": benchmarks.read_bound(results) + "\n\n" + where("memory").strip() + "\n",
+        "benchmarks_processes": benchmarks.read_processes(results) + where("processes") + "\n",
         "benchmarks_compared": with_table(comparisons, tables),
         "benchmarks_pages": with_table(pages + where("site", "pages"), shown_pages),
         "benchmarks_trials": trials + "\n",
