@@ -7,10 +7,11 @@ of the official code: every next click of every test session is ranked against a
 count against the model. With a checkout of the official PyTorch code, which is not part of this project, that runs
 too, on the same sessions, with the parameters its authors tuned for RetailRocket.
 
-train_seconds is the wall time of training; events_per_second how many next clicks training read in a second of it (a
-network reads all of them in each epoch; a blend has no number of its own); sessions_per_second how many sessions get
-all their scores in a second, 256 at a time; step_milliseconds how long one session alone takes (both are medians);
-memory_mb the most memory the process had used by then.
+train_seconds is the wall time of training, of a simple model the median of some; events_per_second how many next
+clicks training read in a second of it (a network reads all of them in each epoch, and its median epoch counts; a blend
+has no number of its own); runs of how many trainings or epochs these are the medians; sessions_per_second how many
+sessions get all their scores in a second, 256 at a time; step_milliseconds how long one session alone takes (both are
+medians); memory_mb the most memory the process had used by then.
 """
 
 import argparse
@@ -43,6 +44,8 @@ LENGTHS = (1, 5, 10, 20)
 MILLISECONDS = 1e11
 TIMED_SESSIONS = 4096
 TIMED_STEPS = 100
+# How often a simple model is trained.
+TRAININGS = 3
 NETWORK, BLEND, OFFICIAL = "GRU4Rec", "GRU4Rec with random walk", "official GRU4Rec"
 # What the authors publish as tuned for RetailRocket.
 OFFICIAL_PARAMETERS = {
@@ -116,14 +119,23 @@ class Bench:
         self.transitions = len(train.items) - len(train)
         self.models: dict[str, Recommender] = {}
         self.seconds: dict[str, float] = {}
-        self.events: dict[str, int] = {}
+        self.passes: dict[str, list[float]] = {}
 
-    def learn(self, name: str, model: Recommender, epochs: int = 1) -> None:
-        """Train a model that reads all transitions `epochs` times, and remember how long it took."""
-        started = time.perf_counter()
-        model.fit(self.train, self.item_count)
-        self.models[name], self.events[name] = model, epochs * self.transitions
-        self.seconds[name] = time.perf_counter() - started
+    def learn(self, name: str, model: Recommender) -> None:
+        """Train a model that reads all transitions once, several times, and remember how long that took."""
+        taken = []
+        for _ in range(TRAININGS):
+            started = time.perf_counter()
+            model.fit(self.train, self.item_count)
+            taken.append(time.perf_counter() - started)
+        self.models[name], self.passes[name], self.seconds[name] = model, taken, float(np.median(taken))
+
+    def learn_network(self, name: str, network: GRU4Rec) -> None:
+        """Train a network once, and remember how long that and each of its epochs took."""
+        moments = [time.perf_counter()]
+        network.fit(self.train, self.item_count, after_epoch=lambda *_: moments.append(time.perf_counter()))
+        self.models[name], self.passes[name] = network, np.diff(moments).tolist()
+        self.seconds[name] = moments[-1] - moments[0]
 
     def join(self, name: str, first: str, second: str, weight: float) -> None:
         """Blend two trained models; its training is that of both."""
@@ -132,7 +144,7 @@ class Bench:
 
     def report(self, name: str) -> dict:
         """Score a trained model and return its line."""
-        model = self.models[name]
+        model, passes = self.models[name], self.passes.get(name, [])
         result = ranking.evaluate(model, self.asked, self.item_count)
         together = np.median(time_scoring(model, self.asked.prefixes, TIMED_SESSIONS, batch=256))
         alone = np.median(time_scoring(model, self.asked.prefixes, TIMED_STEPS, batch=1))
@@ -141,7 +153,8 @@ class Bench:
             **round_metrics(result),
             "train_seconds": round(self.seconds[name], 3),
             # A blend learns the same clicks twice, in two ways.
-            "events_per_second": round(self.events[name] / self.seconds[name]) if name in self.events else None,
+            "events_per_second": round(self.transitions / np.median(passes)) if passes else None,
+            "runs": len(passes) or None,
             "sessions_per_second": round(1 / together),
             "step_milliseconds": round(1000 * alone, 2),
             "memory_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -173,7 +186,7 @@ def run_models(bench: Bench, settings: Settings, weight: float, recent_days: flo
     for name, model in simple_models(recent_days).items():
         bench.learn(name, model)
         yield bench.report(name)
-    bench.learn(NETWORK, GRU4Rec(settings, seed), settings.epochs)
+    bench.learn_network(NETWORK, GRU4Rec(settings, seed))
     yield bench.report(NETWORK)
     bench.join(BLEND, NETWORK, "random walk", weight)
     yield bench.report(BLEND)
@@ -208,23 +221,24 @@ def run_official(script: Path, train: Path, test: Path, parameters: dict, thread
     if finished.returncode:
         said = finished.stderr.strip().splitlines() or [f"exit status {finished.returncode}"]
         raise InputError(f"the official code failed: {said[-1]}")
-    line = read_official(finished.stdout)
-    read = parameters["n_epochs"] * (len(clicks) - clicks.sessionid.nunique())
-    return {**line, "events_per_second": round(read / line["train_seconds"])}
+    return read_official(finished.stdout, len(clicks) - clicks.sessionid.nunique())
 
 
-def read_official(output: str) -> dict:
-    """Return the line of the official code from what it printed."""
+def read_official(output: str, transitions: int) -> dict:
+    """Return the line of the official code from what it printed, where each epoch reads so many next clicks."""
     numbers = {
         (metric.lower(), int(length)): float(value)
         for metric, length, value in re.findall(r"(Recall|MRR)@(\d+): ([\d.]+)", output)
     }
+    epochs = [float(seconds) for seconds in re.findall(r"Epoch\d+ -->.*?\(([\d.]+)s\)", output)]
     return {
         "model": OFFICIAL,
         **{f"recall@{length}": round(numbers["recall", length], 5) for length in LENGTHS},
         "mrr@20": round(numbers["mrr", 20], 5),
         "ndcg@20": None,
         "train_seconds": float(re.search(r"Total training time: ([\d.]+)s", output)[1]),
+        "events_per_second": round(transitions / np.median(epochs)),
+        "runs": len(epochs),
         "sessions_per_second": None,
     }
 

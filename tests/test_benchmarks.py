@@ -175,7 +175,7 @@ def test_comparisons_have_their_ratio():
     own = {"what": "five forecasts", "other": "statsforecast", "seconds": 2.0, "other_seconds": 1.0, "runs": 5}
     speeds = {"GRU4Rec": 8000.0, "STAN": 90000.0, "official GRU4Rec": 4000.0}
     networks = [
-        {"model": name, "events_per_second": speed, "recall@20": 0.5, "train_seconds": 100.0}
+        {"model": name, "events_per_second": speed, "recall@20": 0.5, "train_seconds": 100.0, "runs": 9}
         for name, speed in speeds.items()
     ]
     settings = {
