@@ -503,14 +503,15 @@ def judge_events(rows: list[dict[str, str]]) -> Iterator[str]:
             or (item is None and "no readable item id")
             or (not known and "unknown event type")
         )
-        outcomes.append((reason or None, (moment, visitor, kind, item, order)))
+        # Of what is no transaction an id says nothing.
+        outcomes.append((reason or None, (moment, visitor, kind, item, order if kind == "transaction" else None)))
         if not reason:
             days[moment // DAY] += 1
     first, last = find_busiest(days)
     seen = set()
     for reason, event in outcomes:
         if reason is None and not first <= event[0] // DAY <= last:
-            yield "more than a year from all other events"
+            yield "beyond a silence of more than a year"
         elif reason is None and event in seen:
             yield "exact duplicate"
         else:

@@ -38,6 +38,7 @@ def clean_tables(build: Path, parameters: dict) -> None:
     events = read(build, "interim/raw_events")
     events["event"] = events.event.str.strip().str.lower()
     moment = pd.to_datetime(events.timestamp, unit="ms")
+    sold = events.transactionid.where(events.event == "transaction")
     start, end = pd.Timestamp(given["window_start"]), pd.Timestamp(given["window_end"])
     reason = first_reason(
         {
@@ -47,12 +48,11 @@ def clean_tables(build: Path, parameters: dict) -> None:
             "no readable item id": events.itemid.isna(),
             "unknown event type": ~events.event.isin([*KINDS.values(), "removefromcart"]),
             "outside the time window": (moment < start) | (moment >= end),
-            "exact duplicate": events.duplicated(),
+            "exact duplicate": events.assign(transactionid=sold).duplicated(),
         }
     )
     books = [count_outcomes(reason, "events")]
-    events = events.assign(timestamp=moment)[reason == "kept"]
-    events["transactionid"] = events.transactionid.where(events.event == "transaction")
+    events = events.assign(timestamp=moment, transactionid=sold)[reason == "kept"]
     order = ["timestamp", "visitorid", "itemid", "event", "transactionid"]
     write(events.sort_values(order), build, "interim/events")
 

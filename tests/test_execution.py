@@ -75,6 +75,23 @@ def test_a_mistake_in_the_data_is_told_without_the_machinery(project):
     assert str(error.value) == "events.csv has no column x: add it."
 
 
+def test_want_of_memory_is_told_with_the_key_to_change(project):
+    project("import duckdb\nraise duckdb.OutOfMemoryException('Out of Memory Error: failed to pin block')")
+    with pytest.raises(
+        InputError, match=r"demo\.ipynb needs more memory than `memory_limit` .* allows .*: raise it"
+    ) as error:
+        execution.run_notebook("demo", "demo")
+    assert "Traceback" not in str(error.value)
+
+
+def test_a_notebook_whose_process_is_killed_is_told_in_one_sentence(project):
+    build = project("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
+    with pytest.raises(InputError, match=r"demo\.ipynb was ended from outside.*lower `memory_limit`") as error:
+        execution.run_notebook("demo", "demo")
+    assert "\n" not in str(error.value)
+    assert [path.name for path in (build / "notebooks").iterdir()] == ["demo.failed.ipynb"]
+
+
 def test_an_optional_package_that_is_not_installed_is_left_out(monkeypatch):
     monkeypatch.setattr(metadata, "requires", lambda name: ["pandas==1", 'no-such-engine==1; extra == "other"'])
     assert execution.list_packages() == {"pandas": metadata.version("pandas")}

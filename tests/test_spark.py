@@ -4,6 +4,7 @@ import importlib.util
 import sys
 
 import ibis
+import nbformat
 import pyarrow.parquet as pq
 import pytest
 
@@ -14,9 +15,12 @@ from shops import write_shop
 from smartrocket import spark
 from smartrocket.engine import connect
 from smartrocket.errors import InputError
+from smartrocket.files import ROOT
 from smartrocket.generator import generate
 from smartrocket.ingestion import ingest
+from smartrocket.preparation import describe_shop
 from smartrocket.profiles import load_profile, resolve
+from smartrocket.rawfiles import RawFiles
 from smartrocket.workspace import Workspace
 
 pytestmark = pytest.mark.spark
@@ -99,22 +103,38 @@ def small_spark(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def folder(small_spark, tmp_path_factory):
-    """A run's folder in which both engines have made all tables of the ci shop, with odd rows in its files."""
+    """A run's folder in which both engines have made all tables of the ci shop, with odd rows in its files.
+
+    On Spark by the whole notebooks, with their figures and what the dashboard loads.
+    """
     folder = tmp_path_factory.mktemp("parity")
     profile = load_profile("ci")
     raw = folder / "raw"
     generate(profile.shop.generate, raw)
+    # With the rows that follow it is no longer the shop of a design.
+    profile.shop.generate = None
     for name, rows in {"events.csv": ODD_EVENTS, "item_properties_part2.csv": ODD_PROPERTIES}.items():
         with (raw / name).open("a", encoding="utf-8") as file:
             file.write(rows)
     parameters = resolve(profile, "ci", "the test shop")
     parameters["01_eda"]["raw"]["folder"] = str(raw)
-    for engine in ENGINES:
-        for notebook in stages.NOTEBOOKS:
-            parameters[notebook]["engine"] = engine
-        for stage in stages.TABLES:
-            stages.run(library_stages.STAGES[stage], folder / engine, parameters)
+    for stage in stages.TABLES:
+        stages.run(library_stages.STAGES[stage], folder / "duckdb", parameters)
+    describe_shop(profile, "ci", "the test shop", RawFiles.describe(parameters["01_eda"]["raw"]), folder / "spark")
+    for notebook in stages.NOTEBOOKS:
+        run_cells(notebook, parameters[notebook] | {"build": str(folder / "spark"), "engine": "spark"})
     return folder
+
+
+def run_cells(notebook: str, parameters: dict) -> None:
+    """Run the code of a notebook with other parameters, in this process, which has Spark started."""
+    cells = nbformat.read(ROOT / "notebooks" / f"{notebook}.ipynb", as_version=4).cells
+    names = {}
+    for cell in cells:
+        if cell.cell_type == "code":
+            exec(cell.source, names)
+            if "parameters" in cell.metadata.get("tags", []):
+                names |= parameters
 
 
 @pytest.mark.parametrize("stage", stages.TABLES)

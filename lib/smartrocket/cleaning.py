@@ -42,11 +42,11 @@ def judge_events(raw: ibis.Table, window_start: str | None, window_end: str | No
     """Give each raw event the first reason to drop it, or none.
 
     `raw` has timestamp (ms), visitorid, event, itemid, transactionid. The event's name is compared without
-    regard to case and blanks. Adds `reason` (NULL = keep). Of several equal rows the first stays. Window ends
-    are dates or times (UTC); the end itself is outside.
+    regard to case and blanks, and a transaction's id only where it is one. Adds `reason` (NULL = keep). Of several
+    equal rows the first stays. Window ends are dates or times (UTC); the end itself is outside.
     """
     judged = judge_rows(raw, window_start, window_end)
-    copies = ibis.window(group_by=["timestamp", "visitorid", "event", "itemid", "transactionid"])
+    copies = ibis.window(group_by=["timestamp", "visitorid", "event", "itemid", read_transaction(judged)])
     judged = judged.mutate(copy=ibis.row_number().over(copies))
     repeated = judged.reason.isnull() & (judged.copy > 0)
     return judged.mutate(reason=repeated.ifelse("exact duplicate", judged.reason)).drop("copy")
@@ -75,7 +75,7 @@ def judge_rows(raw: ibis.Table, window_start: str | None = None, window_end: str
     judged = judged.mutate(reason=reason)
     first, last = find_span(judged.filter(judged.reason.isnull()))
     far = judged.reason.isnull() & ~judged.timestamp.between(first, last)
-    return judged.mutate(reason=far.ifelse("more than a year from all other events", judged.reason))
+    return judged.mutate(reason=far.ifelse("beyond a silence of more than a year", judged.reason))
 
 
 def read_event_type(event: ibis.expr.types.StringColumn) -> ibis.expr.types.StringColumn:
@@ -163,8 +163,12 @@ def keep_events(judged: ibis.Table) -> ibis.Table:
     An id on an event that is not a transaction is taken off it; the ledger says how many there were.
     """
     kept = judged.filter(judged.reason.isnull()).drop("reason")
-    sold = (kept.event == "transaction").ifelse(kept.transactionid, None)
-    return parse_timestamps(kept.mutate(transactionid=sold)).order_by(EVENT_ORDER)
+    return parse_timestamps(kept.mutate(transactionid=read_transaction(kept))).order_by(EVENT_ORDER)
+
+
+def read_transaction(events: ibis.Table) -> ibis.expr.types.IntegerColumn:
+    """Return the id of each event's transaction; missing on an event that is none, whatever stands there."""
+    return (events.event == "transaction").ifelse(events.transactionid, None)
 
 
 def make_ledger(judged: ibis.Table, file: str, unused: dict[str, int] | None = None) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import papermill
 import yaml
+from nbclient.exceptions import DeadKernelError
 
 from smartrocket.errors import InputError, explain_system_error
 from smartrocket.files import ROOT, find_commit, hash_file, read_json, remove, write_json
@@ -54,7 +55,14 @@ def run_notebook(notebook: str, profile: str, waited: bool = False) -> Path:
         )
     except papermill.PapermillExecutionError as error:
         os.replace(partial, failed)
-        raise InputError(explain_failure(error, notebook, failed)) from None
+        raise InputError(explain_failure(error, notebook, failed, parameters)) from None
+    except DeadKernelError:
+        os.replace(partial, failed)
+        raise InputError(
+            f"notebooks/{notebook}.ipynb was ended from outside, as a system does that runs out of memory: close "
+            "other programs, or lower `memory_limit` or `threads` in the profile's `shared:`, then run make again; it "
+            "goes on where it stopped."
+        ) from None
     seconds = time.time() - begun
     # The largest child so far is the kernel: nothing else that this process starts comes near it.
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
@@ -77,10 +85,15 @@ def is_fresh(notebook: str, workspace: Workspace) -> bool:
     return executed.stat().st_mtime_ns > max(path.stat().st_mtime_ns for path in older)
 
 
-def explain_failure(error: papermill.PapermillExecutionError, notebook: str, failed: Path) -> str:
+def explain_failure(error: papermill.PapermillExecutionError, notebook: str, failed: Path, parameters: dict) -> str:
     """Say which cell failed and why, and where the partial notebook lies."""
     if error.ename == "InputError":
         return error.evalue
+    if error.ename == "OutOfMemoryException":
+        return (
+            f"notebooks/{notebook}.ipynb needs more memory than `memory_limit` in the profile's `shared:` allows (it "
+            f"is {parameters.get('memory_limit')}): raise it, then run make again; it goes on where it stopped."
+        )
     said = explain_system_error(error.evalue) if error.ename in ("OSError", "PermissionError", "IOException") else None
     if said is not None:
         return said

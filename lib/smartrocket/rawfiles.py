@@ -84,9 +84,10 @@ class RawFiles:
 
         Raises InputError where both are there, since they may differ, and where one is a folder.
         """
-        paths = [path for path in (self.folder / name, self.folder / f"{name}.gz") if path.exists()]
-        if folders := [path for path in paths if path.is_dir()]:
+        both = [self.folder / name, self.folder / f"{name}.gz"]
+        if folders := [path for path in both if path.is_dir()]:
             raise InputError(f"{folders[0]} is a folder: put a CSV file of that name in its place.")
+        paths = [path for path in both if path.is_file()]
         if len(paths) > 1:
             raise InputError(f"{paths[0]} and {paths[1].name} lie side by side: keep the one that is to be read.")
         return paths[0] if paths else None
