@@ -3,7 +3,8 @@
 PROFILE ?= sample
 ifdef SHOP
 PROFILE := own_shop
-# A folder's name may hold any sign, so the shell takes it from the environment, where it means nothing.
+# A folder's name may hold any sign, so make takes it as it is, and the shell from the environment, where it means nothing.
+override SHOP := $(value SHOP)
 export SHOP
 endif
 HOST ?= 127.0.0.1
@@ -117,7 +118,7 @@ audit: $(READY) ## look up known weaknesses of the locked packages (needs the ne
 	@$(PYTHON) -m pip install -q --disable-pip-version-check --target build/audit pip-audit==2.10.1 2> /dev/null
 	@PYTHONPATH=build/audit $(PYTHON) -m pip_audit --strict --disable-pip --no-deps -r requirements.lock \
 	  -r requirements-spark.lock || \
-	  { echo "error: weaknesses stand above, or the service that knows them could not be reached from here" >&2; exit 2; }
+	  { echo "error: see above: a weakness, a package that the service does not know, or no service to be reached" >&2; exit 2; }
 
 lab: notebooks ## open the notebooks in JupyterLab, on a copy of the sample shop that the report never reads
 	@$(SMARTROCKET) copy-lab --profile $(PROFILE)

@@ -84,7 +84,10 @@ def test_the_sizes_of_the_shops_are_told(results):
     results["scaling 10"]["lines"].append(line(10, "network", 300.0, rows=6_000_000))
     said = benchmarks.write_hundred(results)
     assert "about 276 million events, 2.0 billion rows of item properties and 80 GB of raw files" in said
-    assert "73 minutes for the data stages and 50 minutes for an epoch of GRU4Rec, 60 million clicks" in said
+    assert "80 GB of raw files, and 60 million clicks to learn from" in said
+    assert "73 minutes for the data stages and 50 minutes for an epoch of GRU4Rec. Should each" in said
+    # 200 seconds in step, and 240 with a slope of 1.48, thirty times as long.
+    assert "it would be 3 hours for the data stages and 50 minutes for an epoch of GRU4Rec." in said
 
 
 def test_models_grow_beside_the_data_stages_and_are_not_counted_to_them(results):
@@ -163,6 +166,17 @@ def test_networks_are_scored_on_the_same_clicks(tmp_path):
     lines = list(processes.compare(Workspace(tmp_path), settings, processes=1, seeds=2, threads=1))
     assert [(each["seed"], each["processes"]) for each in lines] == [(0, 1), (0, 1), (1, 1), (1, 1)]
     assert all(each["clicks"] == 60 and each["recall@20"] == 1 and each["mrr@20"] > 0.9 for each in lines)
+
+
+def test_under_a_smaller_limit_the_largest_shop_has_a_slope_of_its_own(results):
+    results["memory 10 2GB"] = section(line(10, "ingest", 560, memory_limit="2GB", spilled_megabytes=900.0))
+    reading = benchmarks.read_bound(results)
+    assert "1.27 times what they take with 2GB. From 1 to 10 times that is a slope of 1.30. The largest" in reading
+    # Where the smaller shop does not fit either, its seconds are not those of that limit.
+    results["memory 10 900MB"] = section(line(10, "ingest", 560, memory_limit="900MB"))
+    assert benchmarks.read_bound(results).count("slope") == 1
+    results["scaling 1"]["lines"][-1]["spilled_megabytes"] = 10.0
+    assert "slope" not in benchmarks.read_bound(results)
 
 
 def test_comparisons_have_their_ratio():

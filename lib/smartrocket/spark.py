@@ -19,6 +19,7 @@ from ibis.backends import BaseBackend
 
 from smartrocket.errors import InputError
 from smartrocket.files import remove
+from smartrocket.wording import read_megabytes
 
 REMEDY = "set `engine: duckdb` in the profile's `shared:`, or install it as README says"
 
@@ -65,10 +66,9 @@ def list_settings(memory_limit: str, threads: int, spill: Path) -> dict[str, str
     }
     if "SPARK_CONF_DIR" in os.environ:
         return results
-    megabytes = float(memory_limit[:-2]) * {"MB": 1, "GB": 1000}[memory_limit[-2:]]
     return results | {
         "spark.master": f"local[{threads}]",
-        "spark.driver.memory": f"{max(512, round(megabytes))}m",
+        "spark.driver.memory": f"{max(512, round(read_megabytes(memory_limit)))}m",
         "spark.driver.host": "localhost",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.local.dir": str(spill),

@@ -67,6 +67,11 @@ def duration(seconds: float) -> str:
     return plural(round(seconds / 86400), "day")
 
 
+def read_megabytes(memory: str) -> float:
+    """Read an amount of memory: "1.5GB" -> 1500."""
+    return float(memory[:-2]) * {"MB": 1, "GB": 1000}[memory[-2:]]
+
+
 def write_date(day: date) -> str:
     """Write a date in words: 2015-05-03 -> "3 May 2015"."""
     return f"{day.day} {day:%B %Y}"
