@@ -118,3 +118,12 @@ def test_any_other_error_of_the_system_is_not_hidden(monkeypatch):
     monkeypatch.setattr(commands, "run_command", fail)
     with pytest.raises(OSError, match="surprise"):
         commands.main(["prepare", "--profile", "ci"])
+
+
+def test_an_interruption_is_said_in_a_sentence(monkeypatch, capsys):
+    def interrupt(arguments, waited=False):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(commands, "run_command", interrupt)
+    assert commands.main(["prepare", "--profile", "ci"]) == 130
+    assert capsys.readouterr().err == "interrupted; run make again, and it goes on where it stopped\n"

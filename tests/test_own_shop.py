@@ -91,9 +91,9 @@ def test_a_mistake_is_one_clear_error(copy_project_once, shop, events, words):
 
 
 def test_a_missing_folder_is_one_clear_error(copy_project_once, tmp_path):
-    run = copy_project_once.make("report", f"SHOP={tmp_path / 'nowhere'}")
+    run = copy_project_once.make("report", f"SHOP={tmp_path / 'no$where'}")
     assert run.returncode != 0
-    assert "nowhere is not a folder" in run.stderr
+    assert "no$where is not a folder" in run.stderr
     assert "Traceback" not in run.stderr
 
 

@@ -31,6 +31,10 @@ def read_arguments(words: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+# What a shell gives for a program that was interrupted.
+INTERRUPTED = 130
+
+
 def main(words: list[str] | None = None) -> int:
     """Run one command; returns the exit status. A user's mistake is one sentence and status 2."""
     arguments = read_arguments(words)
@@ -49,6 +53,9 @@ def main(words: list[str] | None = None) -> int:
             raise
         print(f"error: {said}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("interrupted; run make again, and it goes on where it stopped", file=sys.stderr)
+        return INTERRUPTED
     return 0
 
 
