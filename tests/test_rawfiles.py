@@ -202,6 +202,18 @@ def test_a_file_that_is_there_twice_is_not_chosen_between(tmp_path, name):
         RawFiles.describe(raw).present()
 
 
+def test_a_file_beside_its_own_parts_is_not_read_twice(tmp_path):
+    raw = write_shop(tmp_path, HEADER + ROW, "timestamp,itemid,property,value\n")
+    raw["properties"] = ["item_properties_part1.csv", "item_properties_part2.csv", "item_properties.csv"]
+    assert len(RawFiles.describe(raw).properties_paths()) == 1
+    for part in (1, 2):
+        (tmp_path / f"item_properties_part{part}.csv").write_text("timestamp,itemid,property,value\n")
+    with pytest.raises(InputError, match=r"/item_properties\.csv and \S+part1\.csv and \S+part2\.csv lie side by side"):
+        RawFiles.describe(raw).present()
+    (tmp_path / "item_properties.csv").unlink()
+    assert len(RawFiles.describe(raw).properties_paths()) == 2
+
+
 @pytest.mark.parametrize("name", ["events.csv", "item_properties.csv.gz", "category_tree.csv"])
 def test_a_folder_under_the_name_of_a_file_is_not_passed_over(tmp_path, name):
     raw = write_shop(tmp_path, HEADER + ROW)

@@ -57,8 +57,10 @@ def list_lines(results: Mapping[str, dict], section: str) -> list[dict]:
     return [line for name in names for line in results[name]["lines"]]
 
 
-def say_where(results: Mapping[str, dict], *sections: str) -> str:
-    """Say when, on what machine and at which commit sections were measured; nothing where none was."""
+def say_where(results: Mapping[str, dict], *sections: str, what: str = "Measured") -> str:
+    """Say when, on what machine and at which commit sections were measured, as a sentence that begins with `what`;
+    nothing where none was.
+    """
     chosen = [results[name] for name in results if name.split()[0] in sections]
     if not chosen:
         return ""
@@ -70,7 +72,7 @@ def say_where(results: Mapping[str, dict], *sections: str) -> str:
     # A plus stands for a tree that had changed since that commit.
     commits = sorted({section["commit"][:10] + section["commit"][40:] for section in chosen if section["commit"]})
     at = f", at commit {joined(commits)}" if commits else ""
-    return f" Measured on {span} with {joined(machines)}{at}."
+    return f" {what} on {span} with {joined(machines)}{at}."
 
 
 # ---------------------------------------------------------------- growth
@@ -435,9 +437,10 @@ def describe_networks(results: Mapping[str, dict]) -> str:
         f"{about['networks'][name]['batch']} clicks a step in {duration(lines[name]['train_seconds'])}"
         for name in (NETWORK, OFFICIAL)
     )
+    pace = " in the median epoch of each" if "runs" in lines[NETWORK] else ""
     return (
         f" Each GRU4Rec learnt once, with its own settings for RetailRocket: ours {own}, the official code {other}. "
-        "The table compares the time for as many clicks in the median epoch of each."
+        f"The table compares the time for as many clicks{pace}."
     )
 
 
@@ -539,27 +542,30 @@ def write_trials(results: Mapping[str, dict]) -> str:
             f"({line['profiles']:,}) were tried, and {verdict}. Right is that notebooks 1 to 3 end with a ledger "
             "that counts what was dropped, as an oracle of its own counts it, or with one clear error. Where a file is "
             "no longer CSV that every reader takes for the same rows (zero bytes, stray quotes), either will do."
+            + say_where(results, "mutations")
         )
-    sentences += [write_faults(line) for line in list_lines(results, "faults")]
+    faults = list_lines(results, "faults")
+    sentences += [write_faults(line) + say_where(results, "faults") for line in faults]
     mutants = list_lines(results, "mutants")
     if mutants:
         scores = [f"*{line['module']}* {percent(line['score'])} of {line['tried']:,}" for line in mutants]
         left = sum(line["tried"] - line["killed"] for line in mutants)
         sentences.append(
             f"**Mistakes in the code** (`make mutants`): small ones were made one at a time, and the tests noticed in "
-            f"{joined(scores)}. {plural(left, 'mistake')} of these modules survived."
+            f"{joined(scores)}. {plural(left, 'mistake')} of these modules survived." + say_where(results, "mutants")
         )
     for line in list_lines(results, "coverage"):
         sentences.append(
             f"**Reach** (`make coverage`): the unit tests run {percent(line['lines'])} of the library's "
             f"{line['statements']:,} lines of code and {percent(line['branches'])} of its branches."
+            + say_where(results, "coverage")
         )
     for line in list_lines(results, "tests"):
         skipped = f" and skips {line['skipped']:,} for want of real rows" if line["skipped"] else ""
         sentences.append(
             f"**All tests** (`make clone`): in a fresh clone `make test` sets everything up, passes "
             f"{plural(line['passed'], 'test')}{skipped}, and ends after {number(line['seconds'])} seconds, "
-            f"{number(line['test_seconds'])} of them for the tests."
+            f"{number(line['test_seconds'])} of them for the tests." + say_where(results, "tests")
         )
     if not sentences:
         return "How the report stands bad input, faults and mistakes was not measured."

@@ -84,15 +84,13 @@ def write_benchmarks(results: dict[str, dict]) -> dict[str, str]:
     growth = benchmarks.draw_scaling(scaling)
     drawing = raw_html(figure_html(growth, "benchmarks_growth")) + "\n" if growth.figure else ""
 
-    def where(*sections: str) -> str:
-        return benchmarks.say_where(results, *sections)
+    def where(*sections: str, **words: str) -> str:
+        return benchmarks.say_where(results, *sections, **words)
 
     pages, shown_pages = benchmarks.write_pages(results)
     tables = benchmarks.show_comparisons(compared) + benchmarks.show_recommenders(results)
-    comparisons = benchmarks.read_comparisons(results, compared) + where("data", "forecasts", "recommenders")
-    trials = (
-        benchmarks.write_trials(results) + "\n\n" + where("mutations", "faults", "mutants", "coverage", "tests").strip()
-    )
+    comparisons = benchmarks.read_comparisons(results, compared) + where("data", "forecasts")
+    comparisons += where("recommenders", what="The recommenders were measured")
     return {
         "benchmarks_growth": drawing
         + with_table(
@@ -103,7 +101,7 @@ def write_benchmarks(results: dict[str, dict]) -> dict[str, str]:
         "benchmarks_processes": benchmarks.read_processes(results) + where("processes") + "\n",
         "benchmarks_compared": with_table(comparisons, tables),
         "benchmarks_pages": with_table(pages + where("site", "pages"), shown_pages),
-        "benchmarks_trials": trials + "\n",
+        "benchmarks_trials": benchmarks.write_trials(results) + "\n",
     }
 
 

@@ -15,7 +15,7 @@ from typing import TextIO
 
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT
-from smartrocket.wording import cut
+from smartrocket.wording import cut, joined
 
 EVENTS = {"timestamp": "int64", "visitorid": "int64", "event": "string", "itemid": "int64", "transactionid": "int64"}
 PROPERTIES = {"timestamp": "int64", "itemid": "int64", "property": "string", "value": "string"}
@@ -72,8 +72,16 @@ class RawFiles:
         return path
 
     def properties_paths(self) -> list[Path]:
-        """Return the item property files that exist; a shop may have none."""
-        return [path for name in self.properties if (path := self.find(name))]
+        """Return the item property files that exist; a shop may have none.
+
+        Raises InputError where a file lies beside its own parts: its rows would be read twice.
+        """
+        paths = [path for name in self.properties if (path := self.find(name))]
+        for path in paths:
+            start = f"{path.name.partition('.')[0]}_part"
+            if parts := [other.name for other in paths if other.name.startswith(start)]:
+                raise InputError(f"{path} and {joined(parts)} lie side by side: keep the whole, or its parts.")
+        return paths
 
     def category_tree_path(self) -> Path | None:
         """Return the path of the category tree, or None where the shop has none."""
