@@ -1,6 +1,7 @@
 """What the benchmarks found is told as it is, and what was not measured is said to be so."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -9,7 +10,7 @@ import forecasts
 import line_coverage
 import processes
 import scaling
-from measurement import keep_results, measure
+from measurement import Measurement, keep_results, measure
 from smartrocket import benchmarks
 from smartrocket.benchmarks import OFFICIAL
 from smartrocket.files import ROOT, read_json, write_json, write_parquet_frame
@@ -299,18 +300,43 @@ def test_the_page_has_drawing_and_table(results):
     assert "<table" in parts["benchmarks_growth"]
 
 
-def test_sizes_are_measured_as_asked(tmp_path, capsys):
+def test_every_stage_is_measured(tmp_path, capsys):
     output = tmp_path / "results.json"
-    scaling.main(["0.002", "--runs", "1", "--limits", "500MB", "--output", str(output)])
+    scaling.main(["0.002", "--runs", "1", "--output", str(output)])
     printed = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
-    stages = [*benchmarks.STAGES, *benchmarks.DATA_STAGES]
-    assert [each["stage"] for each in printed] == ["generator", *stages]
-    usual, smaller = printed[: 1 + len(benchmarks.STAGES)], printed[1 + len(benchmarks.STAGES) :]
-    assert len({each["memory_limit"] for each in usual[1:]}) == 1
-    assert {each["memory_limit"] for each in smaller} == {"500MB"}
+    assert [each["stage"] for each in printed] == ["generator", *benchmarks.STAGES]
     assert all(each["peak_megabytes"] > 50 and each["seconds"] > 0 for each in printed)
-    assert read_json(output)["scaling 0.002"]["lines"] == usual
-    assert read_json(output)["memory 0.002 500MB"]["lines"] == smaller
+    assert read_json(output)["scaling 0.002"]["lines"] == printed
+
+
+def test_the_data_stages_run_again_under_each_limit(tmp_path, monkeypatch, capsys):
+    def generate(script, folder, *words):
+        (Path(folder) / "notebooks" / "raw").mkdir(parents=True)
+        write_json(Path(folder) / "parameters.json", {"01_eda": {"memory_limit": "2GB"}, "02_cleaning": {}})
+        return Measurement(1.0, 1.0, 100.0, 0.0, "")
+
+    def run(script, stage, folder, runs):
+        for table in scaling.TABLES.get(stage, []):
+            path = scaling.find_table(folder / "smartrocket", table)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(bytes(2_000_000))
+        limits = {values["memory_limit"] for values in read_json(folder / "parameters.json").values()}
+        return {"runs": runs, "given": sorted(limits)}
+
+    monkeypatch.setattr(scaling, "measure", generate)
+    monkeypatch.setattr(scaling, "measure_stage", run)
+    monkeypatch.setattr(scaling, "describe_machine", lambda: {"memory_gigabytes": 23.5})
+    output = tmp_path / "results.json"
+    scaling.main(["0.5", "--runs", "2", "--limits", "1GB", "200MB", "--output", str(output)])
+    kept = {name: found["lines"] for name, found in read_json(output).items()}
+    assert list(kept) == ["memory 0.5 1GB", "memory 0.5 200MB", "scaling 0.5"]
+    assert [each["stage"] for each in kept["scaling 0.5"]] == ["generator", *benchmarks.STAGES]
+    assert [each["stage"] for each in kept["memory 0.5 1GB"]] == list(benchmarks.DATA_STAGES)
+    for lines in kept.values():
+        measured = [each for each in lines if each["stage"] != "generator"]
+        assert all(each["given"] == [each["memory_limit"]] and each["runs"] == 2 for each in measured)
+    assert {each["memory_limit"] for each in kept["scaling 0.5"][1:]} == {"12GB"}
+    assert kept["memory 0.5 200MB"][0]["megabytes"] == 6.0
 
 
 def test_what_a_command_spills_is_seen(tmp_path):
