@@ -83,7 +83,6 @@ def make_sequences(build: Path, parameters: dict) -> None:
     )
     train, test = sequences.prepare_sequences(
         events,
-        connection,
         given["sequence_gap_minutes"],
         given["min_session_length"],
         given["min_item_support"],

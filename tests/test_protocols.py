@@ -41,7 +41,7 @@ def test_by_the_headlines_rules_it_makes_the_headlines_sequences(seed, length, s
     events = in_order(random_events(seed, rows=200, days=2))
     connection = connect()
     rules = Rules(gap_minutes=45, min_session_length=length, min_item_support=support)
-    expected = collect_sequences(load(connection, events), connection, 45, length, support)
+    expected = collect_sequences(load(connection, events), 45, length, support)
     made = build_sequences(events, rules)
     assert lists(made) == lists(expected)
     assert (made["timestamp"].to_numpy() == expected["timestamp"].to_numpy()).all()

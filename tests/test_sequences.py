@@ -24,7 +24,7 @@ def connection():
 
 
 def collect(connection, events: pd.DataFrame, **options) -> pd.DataFrame:
-    return collect_sequences(load(connection, events[list(EVENT_TYPES)], EVENT_TYPES), connection, **options)
+    return collect_sequences(load(connection, events[list(EVENT_TYPES)], EVENT_TYPES), **options)
 
 
 def as_lists(sequences: pd.DataFrame) -> list[list[int]]:
@@ -120,6 +120,15 @@ def test_split_by_hand():
     assert held_out.sessionid.unique().tolist() == [3]
 
 
+def test_what_ends_on_the_border_is_in_neither_part_and_what_starts_there_is_held_out():
+    clicks = [(0, 1, 0), (0, 2, 1), (1, 1, 2), (1, 2, 3), (2, 2, 3), (2, 1, 4), (3, 1, 9), (3, 2, 10)]
+    sequences = pd.DataFrame(clicks, columns=COLUMNS)
+    sequences["timestamp"] = pd.Timestamp("2024-01-01") + sequences.timestamp * pd.Timedelta(days=1)
+    train, held_out = split_last_days(sequences, 7)
+    assert train.sessionid.unique().tolist() == [0]
+    assert held_out.sessionid.unique().tolist() == [2, 3]
+
+
 @settings(max_examples=60)
 @given(
     clicks=st.lists(st.tuples(st.integers(0, 8), st.integers(1, 5), st.integers(0, 20 * 24)), max_size=40),
@@ -142,11 +151,14 @@ def test_split_never_lets_the_future_into_the_past(clicks, days):
     assert (train.groupby("sessionid").size() == whole[train.sessionid.unique()]).all()
 
 
-def test_the_protocol_as_a_whole_is_its_steps_one_after_the_other(connection):
+@pytest.mark.parametrize("rules", [(60, 2, 5, 7), (90, 2, 4, 5)])
+def test_the_protocol_as_a_whole_is_its_steps_one_after_the_other(connection, rules):
     events = random_events(3, rows=4_000, days=30, visitors=60)
     table = load(connection, events[list(EVENT_TYPES)], EVENT_TYPES)
-    train, held_out = prepare_sequences(table, connection, 60, 2, 5, 7)
-    steps = split_last_days(collect(connection, events, gap_minutes=60, min_session_length=2, min_item_support=5), 7)
+    train, held_out = prepare_sequences(table, *rules)
+    gap, length, support, days = rules
+    clicks = collect(connection, events, gap_minutes=gap, min_session_length=length, min_item_support=support)
+    steps = split_last_days(clicks, days)
     for part, step in zip((train, held_out), steps, strict=True):
         pd.testing.assert_frame_equal(part, step)
         assert len(part) > 0
@@ -158,7 +170,7 @@ def test_filter_on_real_sequences(connection):
     clicks = pd.DataFrame({"sessionid": lines.index, "itemid": lines.to_numpy()})
     assert (clicks.sessionid.nunique(), len(clicks)) == (126_168, 685_984)
     clicks = clicks[(clicks != clicks.shift()).any(axis=1)]
-    kept = drop_rare_and_short(load(connection, clicks), ["sessionid"], connection, 2, 5).to_pandas()
+    kept = drop_rare_and_short(load(connection, clicks), ["sessionid"], 2, 5).to_pandas()
     # The file has sessions in order of time and no times: let each take place on a day of its own.
     day = kept.sessionid.rank(method="dense").astype(int)
     kept["timestamp"] = pd.Timestamp("1900-01-01") + pd.to_timedelta(day, unit="D")

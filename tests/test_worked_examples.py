@@ -93,7 +93,7 @@ def make_visits():
 
 def test_a_session_says_what_becomes_of_each_row(connection):
     events = connection.create_table("events", make_events(make_visits()), temp=True, overwrite=True)
-    train, test = prepare_sequences(events, connection, 60, 2, 3, 7)
+    train, test = prepare_sequences(events, 60, 2, 3, 7)
     example = worked_examples.find_session(events, train, test, 60, connection)
     assert example.items == [1, 2, 3]
     assert example.numbers == [0, 1, 2]

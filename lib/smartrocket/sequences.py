@@ -6,7 +6,6 @@ arXiv 2307.14956), described in words in the method chapter.
 
 import ibis
 import pandas as pd
-from ibis.backends import BaseBackend
 
 from smartrocket.engine import keep
 from smartrocket.sessions import ORDER, number_sessions
@@ -16,7 +15,6 @@ COLUMNS = ["sessionid", "itemid", "timestamp"]
 
 def collect_sequences(
     events: ibis.Table,
-    connection: BaseBackend,
     gap_minutes: int = 60,
     min_session_length: int = 2,
     min_item_support: int = 5,
@@ -41,7 +39,7 @@ def collect_sequences(
     views = views.filter((views.before != views.itemid) | opens)
     views = views.select("visitorid", "session_number", "session_start", "timestamp", "itemid")
     session = ["visitorid", "session_number"]
-    clicks = drop_rare_and_short(views, session, connection, min_session_length, min_item_support)
+    clicks = drop_rare_and_short(views, session, min_session_length, min_item_support)
     by_start = ibis.window(order_by=["session_start", *session])
     numbered = clicks.select(
         sessionid=ibis.dense_rank().over(by_start).cast("int64"), itemid=clicks.itemid, timestamp=clicks.timestamp
@@ -53,7 +51,6 @@ def collect_sequences(
 
 def prepare_sequences(
     events: ibis.Table,
-    connection: BaseBackend,
     gap_minutes: int = 60,
     min_session_length: int = 2,
     min_item_support: int = 5,
@@ -65,12 +62,12 @@ def prepare_sequences(
     sessionid, itemid, timestamp, sorted by sessionid and timestamp. The rules are those of `collect_sequences` (gap,
     repeats, iterated filter) and `split_last_days` (split by time, seen items only).
     """
-    clicks = collect_sequences(events, connection, gap_minutes, min_session_length, min_item_support)
+    clicks = collect_sequences(events, gap_minutes, min_session_length, min_item_support)
     return split_last_days(clicks, test_days)
 
 
 def drop_rare_and_short(
-    clicks: ibis.Table, session: list[str], connection: BaseBackend, min_session_length: int, min_item_support: int
+    clicks: ibis.Table, session: list[str], min_session_length: int, min_item_support: int
 ) -> ibis.Table:
     """Drop clicks on rare items, then short sessions, again and again until neither is left.
 
