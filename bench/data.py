@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from measurement import FIGURES, RESULTS, keep_results, measure, measure_stage
+from measurement import FIGURES, RESULTS, keep_results, measure, measure_stage, take_medians
 from smartrocket.files import ROOT
 from stages import NOTEBOOKS, TABLES
 
@@ -27,8 +27,8 @@ MOST_SECONDS, MOST_MEGABYTES, LEAST_SPEED, LEAST_THRIFT = 120, 2500, 5, 3
 def run_benchmark(folder: Path, scale: float, raw: Path | None, runs: int = 1) -> Iterator[dict]:
     """Run everything in an empty folder below build/; yields one line a stage and the totals as the last one.
 
-    A stage's figures are the medians of `runs` runs. Raises SystemExit where a stage fails, and after the
-    line that says so, where the engines disagree.
+    The figures of a stage and of a notebook are the medians of `runs` runs. Raises SystemExit where a stage fails, and
+    after the line that says so, where the engines disagree.
     """
     source = ["--raw", str(raw)] if raw else ["--scale", str(scale)]
     made = measure(BENCH / "shop.py", str(folder), *source)
@@ -50,8 +50,8 @@ def run_benchmark(folder: Path, scale: float, raw: Path | None, runs: int = 1) -
         if difference is not None:
             raise SystemExit(f"error: the engines disagree in stage {stage}: {difference}.")
     for notebook in NOTEBOOKS:
-        run = measure(BENCH / "notebook_stages.py", notebook, str(folder))
-        lines.append({"stage": notebook, "engine": "notebook", **run.describe()})
+        notebook_runs = [measure(BENCH / "notebook_stages.py", notebook, str(folder)).describe() for _ in range(runs)]
+        lines.append({"stage": notebook, "engine": "notebook", "runs": runs, **take_medians(notebook_runs)})
         yield lines[-1]
     yield sum_up(lines, scale if raw is None else None)
 
@@ -96,7 +96,7 @@ def main(words: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scale", type=float, default=1.0, help="size of the generated shop, 1 = RetailRocket's")
     parser.add_argument("--raw", type=Path, help="folder of raw files to take instead of generating a shop")
-    parser.add_argument("--runs", type=int, default=1, help="runs of each stage, of which the medians are told")
+    parser.add_argument("--runs", type=int, default=1, help="runs of each stage and notebook: their medians count")
     parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the lines")
     options = parser.parse_args(words)
     if options.scale < SMALLEST:

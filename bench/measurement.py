@@ -97,9 +97,13 @@ def measure_stage(script: Path, stage: str, folder: Path, runs: int) -> dict:
         took["process_seconds"] = took.pop("seconds")
         # What the stage says itself are its own seconds and its rows.
         lines.append({**json.loads(run.output), **took})
-    kept = (*FIGURES, "spilled_megabytes")
-    medians = {name: round(statistics.median(line[name] for line in lines), 2) for name in kept}
-    return {"rows": lines[-1]["rows"], "runs": runs, **medians}
+    figures = [{name: line[name] for name in (*FIGURES, "spilled_megabytes")} for line in lines]
+    return {"rows": lines[-1]["rows"], "runs": runs, **take_medians(figures)}
+
+
+def take_medians(lines: list[dict[str, float]]) -> dict[str, float]:
+    """Return the median of each figure over several runs, rounded."""
+    return {name: round(statistics.median(line[name] for line in lines), 2) for name in lines[0]}
 
 
 def describe_machine() -> dict[str, str | int | float]:

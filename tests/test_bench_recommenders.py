@@ -101,9 +101,10 @@ def test_every_model_prints_a_line_twice_the_same(files):
 
 
 OUTPUT = """
-print("Epoch1 --> loss: 0.481234 \\t(0.50s) \\t[284.68 mb/s | 360 e/s]")
-print("Epoch2 --> loss: 0.381234 \\t(0.40s) \\t[319.82 mb/s | 450 e/s]")
-print("Total training time: 0.05s")
+print("Epoch1 --> loss: 0.481234 \\t(0.40s) \\t[284.68 mb/s | 450 e/s]")
+print("Epoch2 --> loss: 0.381234 \\t(0.45s) \\t[319.82 mb/s | 400 e/s]")
+print("Epoch3 --> loss: 0.281234 \\t(3.00s) \\t[319.82 mb/s | 60 e/s]")
+print("Total training time: 3.85s")
 print("Recall@1: 0.125334 MRR@1: 0.125334", *sys.argv[1:], sep="\\n")
 print("Recall@5: 0.322738 MRR@5: 0.196280\\nRecall@10: 0.421153 MRR@10: 0.209505")
 print("Recall@20: 0.519616 MRR@20: 0.216372")
@@ -118,8 +119,8 @@ def test_the_official_code_is_run_beside(files, tmp_path):
     assert set(line) == KEYS
     assert line["recall@1"] == 0.12533
     assert line["mrr@20"] == 0.21637
-    # The 180 next clicks in the median of its two epochs.
-    assert (line["train_seconds"], line["events_per_second"], line["runs"]) == (0.05, 400, 2)
+    # The 180 next clicks in the median of its three epochs, of which something else held one up.
+    assert (line["train_seconds"], line["events_per_second"], line["runs"]) == (1.35, 400, 3)
     assert not list(tmp_path.rglob("__pycache__"))
 
 
