@@ -1,8 +1,8 @@
 """Mutation testing: are the tests good enough to notice a mistake? mutmut makes small ones in a module, one at a time.
 
 Runs only the test files named for the module below. Needs mutmut, which `make mutants` puts into build/mutants/tools,
-outside of the environment. Prints and keeps for each module how many mistakes were
-tried, how many the tests noticed (killed, or a run that does not end), and the names of those that survived.
+outside of the environment. Prints and keeps for each module how many mistakes were tried, how many the tests noticed
+(killed, or a run that does not end), and the names of those that survived.
 
     make mutants MODULES="sessions cleaning"
 """
@@ -22,6 +22,7 @@ TESTS = {
     "sequences": ["test_sequences.py"],
     "cleaning": ["test_cleaning.py"],
     "panel": ["test_panel.py"],
+    "cooccurrence": ["test_cooccurrence.py"],
     "ranking": ["test_ranking.py"],
     "demand_scores": ["test_demand_scores.py"],
 }

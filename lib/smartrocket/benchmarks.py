@@ -382,7 +382,7 @@ def tabulate_comparisons(results: Mapping[str, dict]) -> pd.DataFrame:
     lines = {line["model"]: line for line in list_lines(results, "recommenders")}
     if {NETWORK, OFFICIAL} <= lines.keys():
         own, official = (1e6 / lines[name]["events_per_second"] for name in (NETWORK, OFFICIAL))
-        runs = min(lines[name].get("runs", 1) for name in (NETWORK, OFFICIAL))
+        runs = min(lines[name]["runs"] for name in (NETWORK, OFFICIAL))
         rows.append(("GRU4Rec on a million clicks", "the official code", own, official, runs))
     frame = pd.DataFrame(rows, columns=["what", "beside", "seconds", "the other's seconds", "runs"])
     frame = frame.astype({"seconds": float, "the other's seconds": float})
@@ -420,8 +420,8 @@ def read_comparisons(results: Mapping[str, dict], frame: pd.DataFrame) -> str:
     if books:
         seconds, peak = sum(line["seconds"] for line in books), max(line["peak_megabytes"] for line in books)
         text += (
-            f" With their figures, notebooks 1 to {len(books)} take {duration(seconds)} on the same shop and hold "
-            f"{number(peak)} MB at most."
+            f" With their figures, notebooks 1 to {len(books)} take {duration(seconds)} on the same shop"
+            f"{say_runs(pd.Series([line['runs'] for line in books]))} and hold {number(peak)} MB at most."
         )
     return text + describe_networks(results)
 
@@ -437,10 +437,9 @@ def describe_networks(results: Mapping[str, dict]) -> str:
         f"{about['networks'][name]['batch']} clicks a step in {duration(lines[name]['train_seconds'])}"
         for name in (NETWORK, OFFICIAL)
     )
-    pace = " in the median epoch of each" if "runs" in lines[NETWORK] else ""
     return (
-        f" Each GRU4Rec learnt once, with its own settings for RetailRocket: ours {own}, the official code {other}. "
-        f"The table compares the time for as many clicks{pace}."
+        f" Each GRU4Rec has its own settings for RetailRocket: ours learns {own}, the official code {other}. The table "
+        "compares the time for as many clicks. All of it is reckoned from the median epoch of each."
     )
 
 
