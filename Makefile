@@ -29,9 +29,6 @@ export PATH := $(if $(filter /%,$(BIN)),,$(CURDIR)/)$(BIN):$(PATH)
 # This folder's library, even where the environment was set up for another copy of the project.
 export PYTHONPATH := $(CURDIR)/lib$(if $(PYTHONPATH),:$(PYTHONPATH))
 SMARTROCKET := $(PYTHON) -m smartrocket
-# Whatever this machine says, what is imported is compiled once and kept: pip compiles nothing (see INSTALL), since two
-# thirds of all that it installs is never imported.
-unexport PYTHONDONTWRITEBYTECODE
 
 NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 06_gru4rec_baseline 07_gru4rec_tuning
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
@@ -165,6 +162,8 @@ endef
 	@echo "installing what requirements.lock says"
 	@$(INSTALL_TORCH) || true
 	@$(INSTALL) -r requirements.lock
+	@# pip would compile one file after the other, tests of packages too. Some bring files that are meant not to be Python.
+	@.venv/bin/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
 	@$(INSTALL) --no-deps -e .
 	@command -v quarto > /dev/null || \
 	  $(AT_MOST_5_MINUTES) $(INSTALL) quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
@@ -183,4 +182,5 @@ endef
 .venv/spark: .venv/ready requirements-spark.lock
 	@echo "adding Spark to .venv for its tests (once)"
 	@$(INSTALL) -r requirements-spark.lock
+	@.venv/bin/python -m compileall -qq -j 0 .venv/lib/python3*/site-packages/pyspark .venv/lib/python3*/site-packages/py4j
 	@touch $@
