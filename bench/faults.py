@@ -55,9 +55,9 @@ class Copy:
         shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns(*GENERATED))
         packages = Path(sys.executable).parent
         self.command = ["make", f"BIN={packages}", "READY=", *TARGET]
-        self.environment = {
-            name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))
-        }
+        # Most users' processes keep the bytecode of what they import, and a full disk must not harm that either.
+        left_out = ("MAKE", "MFLAGS", "PYTHONDONTWRITEBYTECODE")
+        self.environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         self.environment["PYTHONPATH"] = str(self.folder / "lib")
         # On a small disk it would take the room of the tables.
         self.environment["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -46,6 +46,8 @@ MARKUP = "<script>alert(1)</script><b>&\"' {{< var x >}} @fig-a"
 SECONDS_TO_END = 120
 # A tally of fewer tries is not kept: it would take the place of one that says more.
 ENOUGH = 500
+# How often whoever waits is told how far it is.
+TOLD_AFTER = 50
 NOTEBOOKS = ("01_eda", "02_cleaning", "03_features")
 
 
@@ -843,6 +845,8 @@ def main() -> int:
         if wrong:
             failures.append(what)
             print(f"WRONG  {what}: {wrong}", flush=True)
+        if not tally.total() % TOLD_AFTER:
+            print(f"{tally.total()} mutations tried so far", flush=True)
 
     for seed, file, name, mutation in shops:
         if not options.only or options.only in f"{file}: {name}":
@@ -851,7 +855,7 @@ def main() -> int:
         if not options.only or options.only in f"{profile}.yaml: {kind}":
             name, wrong = try_profile(seed, profile, kind)
             note(f"{profile}.yaml: {name} (seed {seed})", wrong)
-    total = sum(tally.values())
+    total = tally.total()
     if not options.only and total >= ENOUGH:
         found = {"tried": total, "shops": len(shops), "profiles": len(kinds), "seed": options.seed, "wrong": failures}
         keep_results("mutations", [found], options.output)
