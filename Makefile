@@ -163,11 +163,12 @@ endef
 	@$(INSTALL_TORCH) || true
 	@$(INSTALL) -r requirements.lock
 	@# pip would compile one file after the other, tests of packages too. Some bring files that are meant not to be Python.
-	@.venv/bin/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib || true
-	@$(INSTALL) --no-deps -e .
-	@command -v quarto > /dev/null || \
+	@.venv/bin/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib & \
+	$(INSTALL) --no-deps -e . && \
+	{ command -v quarto > /dev/null || \
 	  $(AT_MOST_5_MINUTES) $(INSTALL) quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
-	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"
+	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"; }; \
+	failed=$$?; wait; exit $$failed
 	@touch $@
 
 # Unpacking takes longest, so a new environment has it done by two processes, and by a third for torch.
