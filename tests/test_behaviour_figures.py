@@ -289,3 +289,19 @@ def test_without_a_pause_within_a_session_none_is_described():
     )
     finding = shown.gaps(frame, pd.Series({"inside": float("nan"), "any": 5000.0}), 30)
     assert "No pause lies within a session" in finding.reading
+
+
+def test_a_few_sales_without_a_view_have_a_rhythm():
+    rhythm = pd.DataFrame(
+        {
+            "weekday": range(7),
+            "days": 4,
+            "view": 0.0,
+            "removefromcart": 0.0,
+            "addtocart": 0.25,
+            "transaction": [1.0] * 6 + [2],
+        }
+    )
+    finding = shown.weekly_rhythm(rhythm)
+    assert "Items bought are most frequent on Sunday (175 %" in finding.reading
+    assert "Adds to cart" not in finding.reading

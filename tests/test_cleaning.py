@@ -209,6 +209,18 @@ def test_a_log_lies_on_whole_days(connection):
     assert span() == (0, 0)
 
 
+def test_a_log_of_a_century_is_refused(connection):
+    """Some wrong clocks, each less than a year from the next, would else hold all of it together."""
+    moments = [START - step * 300 * 24 * HOUR for step in range(37)]
+    table = load(connection, pd.DataFrame({"timestamp": moments}, dtype="int64"), {"timestamp": "int64"})
+    assert cleaning.find_span(table)[0] <= moments[-1]
+    table = load(connection, pd.DataFrame({"timestamp": [*moments, moments[-1] - 300 * 24 * HOUR]}), {})
+    with pytest.raises(
+        InputError, match="no log is that long: in some rows the timestamp is of a clock that was wrong"
+    ):
+        cleaning.find_span(table)
+
+
 def test_a_tree_has_an_end(connection):
     def chain(length):
         return pd.DataFrame({"categoryid": range(1, length + 1), "parentid": [None, *range(1, length)]}).astype("Int64")

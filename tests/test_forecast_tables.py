@@ -150,6 +150,11 @@ def test_categories_are_those_known_at_the_origin():
     # The items yet to come of each category stand beside it.
     names = tables.name_newcomers(np.array([10, 11, tables.NO_CATEGORY]))
     assert (names < 0).all()
+    # No shop's items have such numbers, also where it counts items and categories below zero.
+    below = tables.name_newcomers(np.arange(-50, 51))
+    assert len(set(below)) == 101
+    assert below.max() < -(10**14)
+    assert below.astype(float).astype(np.int64).tolist() == below.tolist()
     assert set(every.loc[every["itemid"] < 0, "itemid"]) == set(names)
     assert tables.place_in_categories(every, origins[0], np.array([1, 3, 99])).tolist() == [10, -1, -1]
     assert tables.categories_at(history.iloc[:0], np.array([1]), origins).empty

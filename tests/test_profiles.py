@@ -63,6 +63,8 @@ def test_a_search_space_is_replaced_as_a_whole(write):
         ("shared: {threads: 0}", ["shared.threads", "greater than or equal to 1"]),
         ("shared: {memory_limit: 2}", ["shared.memory_limit", "string"]),
         ("shared: {memory_limit: 2 cups}", ["shared.memory_limit", "2 cups"]),
+        ("shared: {memory_limit: 99999999999999GB}", ["shared.memory_limit", "99999999999999GB"]),
+        ("shared: {threads: 100000}", ["shared.threads", "1024"]),
         ("shared: {time_zone: Americas/New_York}", ["shared.time_zone", "America/New_York"]),
         ("raw: {columns: {item: product}}", ["raw.columns"]),
         ("02_cleaning: {bot_events_per_day: -4}", ["02_cleaning.bot_events_per_day", "-4"]),

@@ -70,6 +70,10 @@ def test_days_are_scored_apart_and_compared():
     assert "Their intervals overlap" in session_reading.compare_days(alike)
     assert "No two days" in session_reading.compare_days(days.assign(low=None, high=None))
     assert session_reading.show_test_days(days, "too small").figure is None
+    few = next_clicks(make_sessions([0, 1], [0, 2]))
+    unsure = session_reading.score_test_days({"Fixed": evaluate(Fixed(scores), few, 30)}, STARTS, ["Fixed"], 1)
+    assert unsure["low"].isna().all()
+    assert "No two days" in session_reading.show_test_days(unsure, "").reading
     assert session_reading.show_test_days(days.iloc[:0], "").figure is None
 
 

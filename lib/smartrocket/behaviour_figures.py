@@ -269,7 +269,8 @@ def weekly_rhythm(rhythm: pd.DataFrame) -> Finding:
             f"{plural(int(rhythm['days'].sum()), 'whole day')}."
         )
     counts = {kind: (rhythm[kind] * rhythm["days"]).sum() for kind in EVENT_TYPES}
-    kinds = [kind for kind in EVENT_TYPES if counts[kind] >= 7 * FEWEST] or ["view"]
+    # The most frequent kind is shown however few there are; a log of carts and sales alone has no views.
+    kinds = [kind for kind in EVENT_TYPES if counts[kind] >= 7 * FEWEST] or [max(counts, key=counts.get)]
     relative = rhythm[kinds] / rhythm[kinds].mean()
     figure, axes = figures.canvas(8, 3.2)
     for kind in kinds:

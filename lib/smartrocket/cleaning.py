@@ -22,6 +22,8 @@ EARLIEST, LATEST = "1990-01-01", "2100-01-01"
 OTHER_UNITS = {"seconds": 1, "microseconds": 1_000_000, "nanoseconds": 1_000_000_000}
 # A log does not fall silent for longer: what lies beyond such a pause was stamped by a clock that is wrong.
 LONGEST_SILENCE_DAYS = 366
+# Some thirty years: nobody has sold on the web for longer, and every table of days is as long as the log.
+LONGEST_LOG_DAYS = 11_000
 DAY_MILLISECONDS = 86_400_000
 # No price is higher in any currency; sums of what is would not be numbers.
 HIGHEST_PRICE = 1e12
@@ -101,7 +103,8 @@ def find_span(events: ibis.Table) -> tuple[int, int]:
     """Return the first and last millisecond of the days in which a log lies.
 
     `events` has timestamp (ms). Where the log is silent for longer than `LONGEST_SILENCE_DAYS`, it lies on the side
-    of that pause with more events. One event of a clock that is wrong would else stretch the log by decades.
+    of that pause with more events. One event of a clock that is wrong would else stretch the log by decades. Raises
+    InputError where it is still longer than `LONGEST_LOG_DAYS`: then many clocks were wrong, each in its own way.
     """
     daily = events.group_by(day=events.timestamp // DAY_MILLISECONDS).agg(events=events.count())
     days = daily.order_by("day").to_pandas()
@@ -109,6 +112,12 @@ def find_span(events: ibis.Table) -> tuple[int, int]:
         return 0, 0
     stretch = (days.day.diff() > LONGEST_SILENCE_DAYS).cumsum()
     inside = days.day[stretch == days.events.groupby(stretch).sum().idxmax()]
+    if inside.iloc[-1] - inside.iloc[0] > LONGEST_LOG_DAYS:
+        first, last = (pd.Timestamp(day, unit="D") for day in (inside.iloc[0], inside.iloc[-1]))
+        raise InputError(
+            f"the events reach from {first:%Y-%m-%d} to {last:%Y-%m-%d}, and no log is that long: in some rows the "
+            "timestamp is of a clock that was wrong. Remove these rows from the file of events, then run make again."
+        )
     return int(inside.iloc[0]) * DAY_MILLISECONDS, (int(inside.iloc[-1]) + 1) * DAY_MILLISECONDS - 1
 
 

@@ -30,13 +30,16 @@ from smartrocket.results import Results
 NO_CATEGORY = -1
 """Stands for the category of items that the log had not yet described."""
 
+NEWCOMERS = -(10**15)
+"""Lower than any item's number, however a shop counts, and a whole number also where a table holds floats."""
+
 KEYS = ("series", "origin", "known", "newcomers")
 RECONCILED = ", reconciled"
 
 
 def name_newcomers(category: np.ndarray) -> np.ndarray:
     """Return the series under which the items yet to come of a category stand in a forecast table."""
-    return NO_CATEGORY - 1 - np.asarray(category, dtype=np.int64)
+    return NEWCOMERS - np.asarray(category, dtype=np.int64)
 
 
 def categories_at(history: pd.DataFrame, items: np.ndarray, origins: Sequence[pd.Timestamp]) -> pd.DataFrame:

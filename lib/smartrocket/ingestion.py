@@ -75,6 +75,13 @@ def naming_lines(paths: list[Path]) -> Iterator[None]:
         message = str(error)
         line = re.search(r"CSV Error on Line: (\d+)", message)
         file = re.search(r"^ *file = (.+)$", message, re.MULTILINE)
+        if file is None and isinstance(error, duckdb.NotImplementedException):
+            # All that DuckDB says is that it cannot read in parallel what does not fit into its buffers.
+            names = " or ".join(map(str, paths))
+            raise InputError(
+                f"{names} has a line far longer than {LONGEST_LINE // 1024**2} megabytes, as a damaged disk leaves "
+                "them: save or copy it anew, or remove that line."
+            ) from None
         if file is None and isinstance(error, READING_ERRORS) and explain_system_error(message) is None:
             names = ", ".join(map(str, paths))
             said = " ".join(message.split())[:300]

@@ -159,9 +159,9 @@ class Shared(Strict):
     """What several notebooks use."""
 
     seed: Annotated[int, Field(ge=0)]
-    threads: Count
+    threads: Annotated[int, Field(ge=1, le=1024)]
     engine: Literal["duckdb", "spark"]
-    memory_limit: Annotated[str, Field(pattern=r"^\d+(\.\d+)?(MB|GB)$")]
+    memory_limit: Annotated[str, Field(pattern=r"^\d{1,6}(\.\d+)?(MB|GB)$")]
     time_zone: Annotated[str, AfterValidator(known_time_zone)]
     session_gap_minutes: Count
     horizon_days: Annotated[int, Field(ge=1, le=28)]

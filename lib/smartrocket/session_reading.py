@@ -139,7 +139,9 @@ def score_test_days(rankings: dict[str, Ranking], starts: pd.Series, models: Seq
             mask = days == day
             low, high = mask_interval(gains, mask, ranking.clicks.session, seed)
             rows.append((pd.Timestamp(day), model, int(mask.sum()), float(gains[mask].mean()), low, high))
-    return pd.DataFrame(rows, columns=["date", "model", "clicks", "value", "low", "high"])
+    days = pd.DataFrame(rows, columns=["date", "model", "clicks", "value", "low", "high"])
+    # Where no day holds enough sessions for an interval, there is no number by which pandas could tell the type.
+    return days.astype({"low": float, "high": float})
 
 
 def show_test_days(days: pd.DataFrame, refusal: str) -> Finding:
