@@ -77,6 +77,8 @@ test: $(READY) $(if $(READY),.venv/spark) ## check style and run every test (the
 bench: $(READY) ## measure stages, forecasts and site, on shops up to ten times RetailRocket's (an hour; SCALE=1: one size)
 ifdef TRAIN
 	@$(PYTHON) bench/recommenders.py --train "$(TRAIN)" --test "$(TEST)" $(if $(OFFICIAL),--official "$(OFFICIAL)")
+else ifdef OFFICIAL
+	@echo "error: OFFICIAL needs the sessions that both codes learn and are asked, TRAIN=file TEST=file (see README)" >&2; exit 2
 else ifneq ($(SCALE),)
 	@$(PYTHON) bench/scaling.py $(SCALE)
 else

@@ -350,13 +350,16 @@ def read_processes(results: Mapping[str, dict]) -> str:
     one, several = middle.index.min(), middle.index.max()
     clicks = int(frame["clicks"].iloc[0])
     apart = abs(means.at[several, "recall@20"] - means.at[one, "recall@20"]) * clicks
+    # Two standard deviations of as many hits, were each click one toss of a coin.
+    chance = 2 * math.sqrt(clicks * means.at[one, "recall@20"] * (1 - means.at[one, "recall@20"]))
     return (
         f"On a generated shop of {say_size(about['scale'])} the network learnt {plural(about['epochs'], 'epoch')} with "
         f"each of {plural(seeds, 'seed')}. Trained by {several} processes at once it has in the mean a Recall@20 of "
         f"{means.at[several, 'recall@20']:.4f} and an MRR@20 of {means.at[several, 'mrr@20']:.4f}, trained by one "
         f"{means.at[one, 'recall@20']:.4f} and {means.at[one, 'mrr@20']:.4f}. Of {clicks:,} test clicks that is a "
-        f"difference of {number(apart, 1)} hits. A training takes {duration(middle[several])} instead of "
-        f"{duration(middle[one])} (medians), on the same cores."
+        f"difference of {number(apart, 1)} hits, {'less' if apart < chance else 'more'} than the {number(chance)} by "
+        f"which other clicks alone could change them. A training takes {duration(middle[several])} instead of "
+        f"{duration(middle[one])} (medians), {middle[several] / middle[one]:.1f} times as long on the same cores."
     )
 
 
@@ -449,7 +452,8 @@ def show_comparisons(frame: pd.DataFrame) -> str:
         return ""
     formats = {"Seconds": ",.2f", "The other's seconds": ",.2f", "Times as long": ",.2f"}
     caption = "Beside other programs; medians where there are several runs"
-    return table(frame.rename(columns=capitalise), caption, formats).data
+    named = frame.rename(columns={"runs": "runs (of GRU4Rec, epochs)"})
+    return table(named.rename(columns=capitalise), caption, formats).data
 
 
 def show_recommenders(results: Mapping[str, dict]) -> str:
