@@ -59,8 +59,6 @@ class Copy:
         left_out = ("MAKE", "MFLAGS", "PYTHONDONTWRITEBYTECODE")
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}
         self.environment["PYTHONPATH"] = str(self.folder / "lib")
-        # On a small disk it would take the room of the tables.
-        self.environment["PYTHONDONTWRITEBYTECODE"] = "1"
 
     def start(self, *words: str, limit: int | None = None) -> subprocess.Popen:
         """Start make in a process group of its own; no file that it writes may be larger than `limit`."""
