@@ -34,7 +34,7 @@ NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
 PAGES := _quarto.yml index.qmd $(wildcard bench/results.json chapters/* dashboard/* theme/*)
 
-.PHONY: report notebooks test clone fuzz faults coverage mutants audit bench lab pdf serve data picture clean help prepare
+.PHONY: report notebooks test clone fuzz corners faults coverage mutants audit bench lab pdf serve data picture clean help prepare
 .DEFAULT_GOAL := help
 # A recipe that fails leaves no half-made target, and a `make -j` never runs two notebooks on the same two cores.
 .DELETE_ON_ERROR:
@@ -96,6 +96,9 @@ endif
 
 fuzz: $(READY) ## try hundreds of mutations of raw files and profiles (half an hour; TRIES=500, SEED=1)
 	@$(PYTHON) bench/mutations.py --tries $(TRIES) --seed $(SEED)
+
+corners: $(READY) ## build whole reports of shops at the edge of what a shop is, such as of one visitor (a quarter of an hour)
+	@$(PYTHON) bench/corners.py
 
 faults: $(READY) ## kill make, fill the disk and build twice at once, and compare the site after each (half an hour)
 	@$(PYTHON) bench/faults.py --seed $(SEED)

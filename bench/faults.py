@@ -21,7 +21,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from random import Random
@@ -49,12 +49,12 @@ TAKEN = re.compile(r'(?<=<p>)The seven notebooks took.*?(?=</p>)|(?<=<td class="
 class Copy:
     """A copy of the project in a folder of its own, in which make builds."""
 
-    def __init__(self, folder: Path):
-        """Copy what the project consists of; nothing that was generated."""
+    def __init__(self, folder: Path, target: Sequence[str] = TARGET):
+        """Copy what the project consists of; nothing that was generated. `target` is what make is asked for."""
         self.folder = folder / "project"
         shutil.copytree(ROOT, self.folder, ignore=shutil.ignore_patterns(*GENERATED))
         packages = Path(sys.executable).parent
-        self.command = ["make", f"BIN={packages}", "READY=", *TARGET]
+        self.command = ["make", f"BIN={packages}", "READY=", *target]
         # Most users' processes keep the bytecode of what they import, and a full disk must not harm that either.
         left_out = ("MAKE", "MFLAGS", "PYTHONDONTWRITEBYTECODE")
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith(left_out)}

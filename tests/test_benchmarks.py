@@ -251,6 +251,7 @@ def test_trials_are_counted_and_none_that_went_wrong_is_hidden():
     fault = {"killed": {"kills": 4, "moments": moments}, "disk_full": {}, "read_only": {}, "files": 80, "wrong": []}
     results = {
         "mutations": section(tried | {"wrong": []}),
+        "corners": section({"shops": ["one visitor", "one day"], "wrong": []}),
         "faults": section(fault),
         "mutants sessions": section({"module": "sessions", "tried": 200, "killed": 180, "score": 0.9}),
         "mutants panel": section({"module": "panel", "tried": 400, "killed": 380, "score": 0.95}),
@@ -262,6 +263,7 @@ def test_trials_are_counted_and_none_that_went_wrong_is_hidden():
     assert (
         "at 4 random moments (2 in notebooks, 1 while the pages were made and 1 while the build was prepared)" in text
     )
+    assert "reports of 2 small shops were built, from notebook 1 to the site (one visitor and one day): each is" in text
     assert "met a disk too full for the tables and folders that could only be read, and ran twice at once" in text
     assert "After each of these 7 faults" in text
     assert "The 80 files of its site" in text
@@ -271,10 +273,12 @@ def test_trials_are_counted_and_none_that_went_wrong_is_hidden():
     assert "passes 1,650 tests and skips 13 for want of real rows, and ends after 560 seconds, 490 of them" in text
     results |= {
         "mutations": section(tried | {"wrong": ["a", "b"]}),
+        "corners": section({"shops": ["one visitor", "one day"], "wrong": ["one day"]}),
         "faults": section(fault | {"wrong": ["disk_full"]}),
     }
     text = benchmarks.write_trials(results)
     assert "2 of them ended wrong" in text
+    assert "(one visitor and one day): one day ended wrong." in text
     assert "something was wrong with these: disk full." in text
     assert "they were the same" not in text
 

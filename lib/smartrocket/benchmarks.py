@@ -547,6 +547,12 @@ def write_trials(results: Mapping[str, dict]) -> str:
             "no longer CSV that every reader takes for the same rows (zero bytes, stray quotes), either will do."
             + say_where(results, "mutations")
         )
+    for line in list_lines(results, "corners"):
+        wrong = f"{joined(line['wrong'])} ended wrong" if line["wrong"] else "each is whole, and keeps every event"
+        sentences.append(
+            f"**Shops at the edge** (`make corners`): reports of {plural(len(line['shops']), 'small shop')} were "
+            f"built, from notebook 1 to the site ({joined(line['shops'])}): {wrong}." + say_where(results, "corners")
+        )
     faults = list_lines(results, "faults")
     sentences += [write_faults(line) + say_where(results, "faults") for line in faults]
     mutants = list_lines(results, "mutants")
