@@ -20,11 +20,11 @@ import yaml
 
 from faults import Copy
 from measurement import RESULTS, keep_results
+from mutations import DAY, START
 from smartrocket.files import remove, write_text
 from smartrocket.rendering import find_problems
 
 PROFILE = "own_shop"
-START, DAY = 1_430_622_004_384, 86_400_000
 EVENTS = ("timestamp", "visitorid", "event", "itemid", "transactionid")
 ITEM_COUNT, VISITOR_COUNT, DAY_COUNT, CATEGORY_COUNT = 40, 400, 90, 8
 # The first whole number that a float cannot hold.
