@@ -7,6 +7,7 @@ from forecast_shop import BASELINE, grow
 from smartrocket import day_figures as drawing
 from smartrocket import day_forecasts, forecast_figures
 from smartrocket.demand_baselines import BASELINES
+from smartrocket.identifiers import NO_CATEGORY
 from test_forecasting import HORIZON
 
 
@@ -53,6 +54,19 @@ def draw_nothing():
 def test_a_shop_without_categories_leaves_their_bands_out():
     shop = grow("plain")
     assert "no categories" in drawing.show_bands(shop.tested, shop.upcoming, "category", 3).reading
+
+
+@pytest.mark.parametrize("level", ["item", "category"])
+def test_numbers_below_zero_are_drawn_like_others(level):
+    shop = grow()
+    below = [
+        table.assign(series=table["series"].where(table["series"] == NO_CATEGORY, -1 - table["series"]))
+        for table in (shop.tested, shop.upcoming)
+    ]
+    finding = drawing.show_bands(*below, level, 2)
+    assert finding.reading == drawing.show_bands(shop.tested, shop.upcoming, level, 2).reading
+    assert f"{level.capitalize()} -" in finding.figure.axes[0].get_title(loc="left")
+    plt.close("all")
 
 
 def test_each_day_ahead_has_its_row():

@@ -12,6 +12,7 @@ from smartrocket.diversity import (
     unit_vectors,
     weigh_diversity,
 )
+from smartrocket.identifiers import NO_CATEGORY
 from smartrocket.ranking import next_clicks, top_items
 from smartrocket.results import Results
 from smartrocket.workspace import Workspace
@@ -63,7 +64,7 @@ def test_distance_is_the_mean_over_pairs():
 
 
 def test_categories_of_a_list_are_counted_once_and_unknown_ones_not():
-    categories = np.array([4, 4, 7, -1, -1])
+    categories = np.array([4, 4, -1, NO_CATEGORY, NO_CATEGORY])
     assert count_categories(np.array([[0, 1, 2], [2, 3, 4], [3, 4, 3]]), categories).tolist() == [2, 1, 0]
 
 
@@ -94,7 +95,7 @@ def test_variety_is_bought_with_hits(tmp_path):
 
 
 def test_without_categories_only_distance_is_told():
-    finding = describe_diversity(trade(np.full(60, -1)), "")
+    finding = describe_diversity(trade(np.full(60, NO_CATEGORY)), "")
     assert "categories" not in finding.reading
     assert len(finding.figure.axes) == 1
-    assert describe_diversity(trade(np.full(60, -1)), "Too few.").figure is None
+    assert describe_diversity(trade(np.full(60, NO_CATEGORY)), "Too few.").figure is None

@@ -8,6 +8,7 @@ from smartrocket import forecast_tables as tables
 from smartrocket import forecasting
 from smartrocket.demand_baselines import BASELINES, SMOOTHED_SUM, demand_matrix
 from smartrocket.demand_scores import DISTRIBUTION_METRICS, score_of
+from smartrocket.identifiers import NO_CATEGORY, name_newcomers
 from test_forecasting import EFFORT, HORIZON, SETTINGS, make_panel, synthetic_frame
 
 MODEL = "LightGBM"
@@ -145,16 +146,24 @@ def test_categories_are_those_known_at_the_origin():
     found = every.set_index(["itemid", "origin"])
     assert found.loc[1, "categoryid"].tolist() == [10, 11, 11]
     # Item 2 is first described after the origins, item 3 never: nobody knew their categories.
-    assert found.loc[2, "categoryid"].tolist() == [tables.NO_CATEGORY] * 3
-    assert found.loc[3, "categoryid"].tolist() == [tables.NO_CATEGORY] * 3
+    assert found.loc[2, "categoryid"].tolist() == [NO_CATEGORY] * 3
+    assert found.loc[3, "categoryid"].tolist() == [NO_CATEGORY] * 3
     # The items yet to come of each category stand beside it.
-    names = tables.name_newcomers(np.array([10, 11, tables.NO_CATEGORY]))
+    names = name_newcomers(np.array([10, 11, NO_CATEGORY]))
     assert (names < 0).all()
     # No shop's items have such numbers, also where it counts items and categories below zero.
-    below = tables.name_newcomers(np.arange(-50, 51))
+    below = name_newcomers(np.arange(-50, 51))
     assert len(set(below)) == 101
-    assert below.max() < -(10**14)
+    assert below.max() < NO_CATEGORY
     assert below.astype(float).astype(np.int64).tolist() == below.tolist()
     assert set(every.loc[every["itemid"] < 0, "itemid"]) == set(names)
-    assert tables.place_in_categories(every, origins[0], np.array([1, 3, 99])).tolist() == [10, -1, -1]
+    placed = tables.place_in_categories(every, origins[0], np.array([1, 3, 99]))
+    assert placed.tolist() == [10, NO_CATEGORY, NO_CATEGORY]
     assert tables.categories_at(history.iloc[:0], np.array([1]), origins).empty
+
+
+def test_a_category_numbered_below_zero_is_not_taken_for_none():
+    history = pd.DataFrame({"itemid": [1], "categoryid": [-1], "valid_from": [pd.Timestamp("2024-01-01")]})
+    every = tables.categories_at(history, np.array([1, 2]), pd.to_datetime(["2024-02-01"]))
+    assert every.set_index("itemid")["categoryid"].loc[[1, 2]].tolist() == [-1, NO_CATEGORY]
+    assert every["itemid"].is_unique

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 
 from smartrocket.figures import svg
+from smartrocket.identifiers import NO_CATEGORY
 from smartrocket.item_map import draw_items, lay_flat, nearest, share_likeness, top_categories
 
 CATEGORIES = pd.DataFrame(
@@ -28,15 +29,15 @@ def clusters(count: int, size: int, units: int = 12) -> np.ndarray:
 
 def test_the_highest_level_that_spreads_the_items_is_taken():
     even = history([(1, 10, "2015-01-01"), (2, 11, "2015-01-01"), (3, 20, "2015-01-01"), (4, 2, "2015-01-01")])
-    assert top_categories(np.array([1, 2, 3, 4, 9]), even, CATEGORIES).tolist() == [1, 1, 2, 2, -1]
+    assert top_categories(np.array([1, 2, 3, 4, 9]), even, CATEGORIES).tolist() == [1, 1, 2, 2, NO_CATEGORY]
     mostly = history([(1, 10, "2015-01-01"), (2, 11, "2015-01-01"), (3, 1, "2015-01-01")])
     assert top_categories(np.array([1, 2, 3]), mostly, CATEGORIES).tolist() == [10, 11, 1]
 
 
 def test_the_latest_category_counts_and_unknown_ones_are_marked():
     rows = history([(1, 20, "2015-02-01"), (1, 10, "2015-01-01"), (2, 99, "2015-01-01")])
-    assert top_categories(np.array([1, 2]), rows, CATEGORIES).tolist() == [20, -1]
-    assert top_categories(np.array([1, 2]), rows.head(0), CATEGORIES.head(0)).tolist() == [-1, -1]
+    assert top_categories(np.array([1, 2]), rows, CATEGORIES).tolist() == [20, NO_CATEGORY]
+    assert top_categories(np.array([1, 2]), rows.head(0), CATEGORIES.head(0)).tolist() == [NO_CATEGORY, NO_CATEGORY]
 
 
 def test_like_vectors_lie_near_each_other():
@@ -66,7 +67,9 @@ def test_the_map_says_whether_neighbours_share_a_category():
     finding = draw_items(vectors, np.arange(80), kinds)
     assert "same category in 100.0 % of cases; by chance it would in 24.1 %" in finding.reading
     assert len(svg(finding.figure, "map", "")) < 60_000
+    below = draw_items(vectors, np.arange(80), -1 - kinds)
+    assert below.reading == finding.reading
     mixed = draw_items(vectors, np.arange(80), np.random.default_rng(2).permutation(kinds))
     assert "100.0 %" not in mixed.reading
-    assert "known category" in draw_items(vectors, np.arange(80), np.full(80, -1)).reading
+    assert "known category" in draw_items(vectors, np.arange(80), np.full(80, NO_CATEGORY)).reading
     assert draw_items(vectors[:5], np.arange(5), kinds[:5]).figure is None

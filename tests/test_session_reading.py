@@ -7,6 +7,7 @@ import pytest
 from smartrocket import session_reading
 from smartrocket.confidence import Calibration
 from smartrocket.gru4rec import GRU4Rec, Settings
+from smartrocket.identifiers import NO_CATEGORY
 from smartrocket.model_export import read_network, write_network
 from smartrocket.ranking import evaluate, next_clicks
 from visits import Fixed, make_sessions, walk
@@ -88,11 +89,13 @@ def test_misses_are_told_with_what_training_knew():
     assert "training has only 0 clicks on it" in text.lower()
     assert "no training session holds it together with any item of the visit" in text.lower()
     assert "it is of another top category" in text
+    # Also of a shop that counts its categories below zero.
+    assert session_reading.describe_misses(ranking, train, ITEMS, -kinds, "") == text
     # Repeats of the item on the screen are told last: the lists leave them out on purpose.
     told = [line for line in text.splitlines() if line[:1].isdigit()]
     assert "on the screen already" in told[-1]
     assert "Of all 4 misses: 1 on the item that was on the screen already; 2 on an item with fewer" in text
-    nowhere = session_reading.describe_misses(ranking, train, ITEMS, np.full(30, -1), "")
+    nowhere = session_reading.describe_misses(ranking, train, ITEMS, np.full(30, NO_CATEGORY), "")
     assert "No category is known" in nowhere
 
 

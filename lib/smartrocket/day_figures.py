@@ -13,6 +13,7 @@ from smartrocket.demand_scores import score_of
 from smartrocket.findings import Finding, escape_markdown
 from smartrocket.forecast_figures import LEFT_OUT, MARK, MODEL, NOTHING_SOLD, beyond_chance, date_axis, day, percent
 from smartrocket.forecasting import DAY
+from smartrocket.identifiers import NO_CATEGORY
 from smartrocket.outlook import BANDS
 from smartrocket.tables import table
 from smartrocket.wording import joined, number, plural
@@ -126,8 +127,8 @@ def show_bands(tested: pd.DataFrame, coming: pd.DataFrame, level: str, count: in
     nothing; categories and the shop by day. Drawn are the `count` series with the highest forecasts.
     """
     by_week = level == "item"
-    weeks = tested[(tested["level"] == level) & (tested["day"] == 0) & (tested["series"] >= 0)]
-    tested = tested[(tested["level"] == level) & ((tested["day"] == 0) == by_week) & (tested["series"] >= 0)]
+    tested = tested[(tested["level"] == level) & (tested["series"] != NO_CATEGORY)]
+    weeks, tested = tested[tested["day"] == 0], tested[(tested["day"] == 0) == by_week]
     coming = coming[(coming["level"] == level) & ((coming["day"] == 0) == by_week)]
     if tested.empty:
         return Finding(LEFT_OUT if level != "category" else "This shop's items have no categories: level left out.")

@@ -8,6 +8,7 @@ import torch
 
 from smartrocket import figures
 from smartrocket.findings import Finding
+from smartrocket.identifiers import NO_CATEGORY
 from smartrocket.ranking import (
     LIST_LENGTH,
     NextClicks,
@@ -66,10 +67,10 @@ def list_distance(lists: np.ndarray, units: np.ndarray) -> np.ndarray:
 
 
 def count_categories(lists: np.ndarray, categories: np.ndarray) -> np.ndarray:
-    """Return how many categories each list holds; items of unknown category (-1) are not counted."""
+    """Return how many categories each list holds; items of unknown category are not counted."""
     held = np.sort(categories[lists], axis=1)
     new = np.column_stack([np.ones(len(held), dtype=bool), held[:, 1:] != held[:, :-1]])
-    return (new & (held >= 0)).sum(axis=1)
+    return (new & (held != NO_CATEGORY)).sum(axis=1)
 
 
 def weigh_diversity(
@@ -82,7 +83,7 @@ def weigh_diversity(
 ) -> pd.DataFrame:
     """Measure lists re-ranked with each strength: what they gain in variety and lose in hits.
 
-    `vectors` are the items', `categories` their categories (-1: unknown). Of the clicks at most 3,000 are drawn.
+    `vectors` are the items', `categories` their categories (or `NO_CATEGORY`). Of the clicks at most 3,000 are drawn.
     Returns strength, clicks, hit_rate (of the list of 20), change (against strength 0) with low and high (95 %,
     paired, sessions drawn anew), distance (see `list_distance`), categories (mean number in a list, None where
     none is known), coverage (share of the catalogue in any list).
@@ -108,7 +109,7 @@ def weigh_diversity(
                 "change": (hits - plain).mean(),
                 **dict(zip(("low", "high"), bootstrap_interval(hits - plain, clicks.session, seed), strict=True)),
                 "distance": list_distance(shown, units).mean(),
-                "categories": count_categories(shown, categories).mean() if (categories >= 0).any() else None,
+                "categories": count_categories(shown, categories).mean() if (categories != NO_CATEGORY).any() else None,
                 "coverage": len(np.unique(shown)) / len(units),
             }
         )

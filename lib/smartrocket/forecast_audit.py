@@ -15,8 +15,9 @@ import numpy as np
 import pandas as pd
 
 from smartrocket.demand_scores import poisson_deviance
-from smartrocket.forecast_tables import NO_CATEGORY, categories_at
+from smartrocket.forecast_tables import categories_at
 from smartrocket.forecasting import Panel, Split, settings
+from smartrocket.identifiers import NO_CATEGORY
 from smartrocket.results import Results
 from smartrocket.wording import number, percent, plural
 

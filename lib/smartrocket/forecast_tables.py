@@ -24,22 +24,12 @@ from smartrocket.demand_baselines import (
 from smartrocket.demand_distribution import fit_dispersion
 from smartrocket.demand_scores import score_models
 from smartrocket.forecasting import DAY, Panel, Split, predict
+from smartrocket.identifiers import NO_CATEGORY, name_newcomers
 from smartrocket.reconciliation import SMALLEST_VARIANCE, reconcile
 from smartrocket.results import Results
 
-NO_CATEGORY = -1
-"""Stands for the category of items that the log had not yet described."""
-
-NEWCOMERS = -(10**15)
-"""Lower than any item's number, however a shop counts, and a whole number also where a table holds floats."""
-
 KEYS = ("series", "origin", "known", "newcomers")
 RECONCILED = ", reconciled"
-
-
-def name_newcomers(category: np.ndarray) -> np.ndarray:
-    """Return the series under which the items yet to come of a category stand in a forecast table."""
-    return NEWCOMERS - np.asarray(category, dtype=np.int64)
 
 
 def categories_at(history: pd.DataFrame, items: np.ndarray, origins: Sequence[pd.Timestamp]) -> pd.DataFrame:

@@ -5,6 +5,7 @@ import pandas as pd
 
 from smartrocket import figures
 from smartrocket.findings import Finding
+from smartrocket.identifiers import NO_CATEGORY
 from smartrocket.wording import number, percent, plural
 
 MOST_ITEMS = 400
@@ -17,7 +18,7 @@ MARKERS = ["o", "s", "^", "D", "v", "P", "X"]
 
 
 def top_categories(item_ids: np.ndarray, item_categories: pd.DataFrame, categories: pd.DataFrame) -> np.ndarray:
-    """Return a high category of each item, by the latest row that names its category; -1 where unknown.
+    """Return a high category of each item, by the latest row that names its category; else `NO_CATEGORY`.
 
     Taken is the highest level of the tree at which no category has more than half of the items; an item whose
     category is above that level keeps its category. Where no level spreads them so, it is the lowest.
@@ -30,7 +31,7 @@ def top_categories(item_ids: np.ndarray, item_categories: pd.DataFrame, categori
         tops = of_item.map(paths.map(lambda path, level=level: path[min(level, len(path) - 1)]))
         if tops.value_counts(normalize=True).max() <= LARGEST_SHARE:
             break
-    return pd.to_numeric(tops).reindex(item_ids).fillna(-1).astype("int64").to_numpy()
+    return pd.to_numeric(tops).reindex(item_ids).fillna(NO_CATEGORY).astype("int64").to_numpy()
 
 
 def lay_flat(vectors: np.ndarray, neighbours: float = 15.0, steps: int = 250) -> np.ndarray:
@@ -99,7 +100,7 @@ def draw_items(vectors: np.ndarray, popularity: np.ndarray, tops: np.ndarray) ->
     """Show the most clicked items, those with vectors of like direction near each other.
 
     `vectors` (items, units) are the network's, `popularity` counts training clicks, `tops` names each item's
-    category (-1: unknown). The reading compares how often the nearest item, by the angle of the whole
+    category (or `NO_CATEGORY`). The reading compares how often the nearest item, by the angle of the whole
     vectors, has the same category with how often chance would have it.
     """
     if len(vectors) < LEAST_KNOWN:
@@ -108,7 +109,7 @@ def draw_items(vectors: np.ndarray, popularity: np.ndarray, tops: np.ndarray) ->
     vectors, tops = vectors[chosen], tops[chosen]
     flat = lay_flat(vectors)
     figure, axes = figures.canvas(6, 5)
-    named, counts = np.unique(tops[tops >= 0], return_counts=True)
+    named, counts = np.unique(tops[tops != NO_CATEGORY], return_counts=True)
     largest = named[np.argsort(-counts, kind="stable")][:COLOURS]
     others = ~np.isin(tops, largest)
     if others.any():
@@ -124,7 +125,7 @@ def draw_items(vectors: np.ndarray, popularity: np.ndarray, tops: np.ndarray) ->
         f"The map shows {plural(len(chosen), 'item')}, the most clicked ones. A plane cannot keep all distances, so "
         "nearness on it is a hint only. "
     )
-    known = np.flatnonzero(tops >= 0)
+    known = np.flatnonzero(tops != NO_CATEGORY)
     if len(known) < LEAST_KNOWN or len(largest) < 2:
         reading += "Too few of these items have a known category to say whether nearness follows categories."
     else:

@@ -35,11 +35,11 @@ def look_ahead(
 ) -> pd.DataFrame:
     """Return the forecasts of a forecast table, and of its days, at every level; they add up exactly.
 
-    level ("item", "category" or "total"), series (itemid, categoryid with -1 for items not described, or 0), day
-    (1, 2, ... ahead, or 0 for all days together), first_date, last_date, forecast (expected units), sells (probability
-    of any sale), low_<percent> and high_<percent> (units, for each of `INTERVALS`), and for items their class of
-    `confidence`. Items of the panel stand for themselves; those yet to come are in the sums. Where the units `sold` on
-    each day are given, as for a test, the column actual has the units sold as well.
+    level ("item", "category" or "total"), series (itemid, categoryid or `NO_CATEGORY`, or 0), day (1, 2, ... ahead, or
+    0 for all days together), first_date, last_date, forecast (expected units), sells (probability of any sale),
+    low_<percent> and high_<percent> (units, for each of `INTERVALS`), and for items their class of `confidence`. Items
+    of the panel stand for themselves; those yet to come are in the sums. Where the units `sold` on each day are given,
+    as for a test, the column actual has the units sold as well.
     """
     known = table["known"].to_numpy(dtype=bool)
     week = table[model].to_numpy(dtype=float)

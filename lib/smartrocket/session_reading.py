@@ -9,6 +9,7 @@ from matplotlib.axes import Axes
 
 from smartrocket import figures
 from smartrocket.findings import Finding
+from smartrocket.identifiers import NO_CATEGORY
 from smartrocket.model_export import BrowserNetwork
 from smartrocket.privacy import disguise
 from smartrocket.ranking import LIST_LENGTH, NextClicks, Ranking, Sessions, mask_interval
@@ -208,8 +209,8 @@ def describe_misses(
 ) -> str:
     """Say of the worst misses, one by one, what was clicked, where it stood, and what training knew of it.
 
-    `kinds` is the top category of each item, below 0 where none is known. The last paragraph counts how many of all
-    misses have which of these reasons. Disguised, items go by letters that begin anew with each miss. Returns Markdown.
+    `kinds` is the top category of each item, or `NO_CATEGORY`. The last paragraph counts how many of all misses have
+    which of these reasons. Disguised, items go by letters that begin anew with each miss. Returns Markdown.
     """
     if refusal or ranking is None or not len(ranking.ranks):
         return refusal or "The test asks nothing, so there is no miss to look at."
@@ -227,7 +228,7 @@ def describe_misses(
         for reason in list_reasons(ranking.clicks, click, support, kinds, together):
             counted[reason] += 1
     numbered = "\n".join(f"{place}. {line}" for place, line in enumerate(lines, 1))
-    unknown = "" if (kinds >= 0).any() else " No category is known, so the last count is zero."
+    unknown = "" if (kinds != NO_CATEGORY).any() else " No category is known, so the last count is zero."
     return (
         f"{numbered}\n\nOf all {plural(len(missed), 'miss', 'misses')}: {number(counted['on the screen'])} on the item "
         f"that was on the screen already; {number(counted['rare'])} on an item with fewer than {FEW_CLICKS} clicks in "
@@ -258,7 +259,7 @@ def list_reasons(
         reasons.append("rare")
     if target not in seen and not together.get(target, set()).intersection(seen):
         reasons.append("new pair")
-    if min(kinds[target], kinds[seen[-1]]) >= 0 and kinds[target] != kinds[seen[-1]]:
+    if NO_CATEGORY not in (kinds[target], kinds[seen[-1]]) and kinds[target] != kinds[seen[-1]]:
         reasons.append("other category")
     return reasons
 
