@@ -7,6 +7,9 @@ PROFILE := own_shop
 override SHOP := $(value SHOP)
 export SHOP
 endif
+ifneq ($(words $(PROFILE)),1)
+$(error PROFILE must be the name of one file of params/, without its .yaml, and is "$(PROFILE)")
+endif
 HOST ?= 127.0.0.1
 PORT ?= 8000
 SCALE ?=

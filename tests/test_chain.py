@@ -158,6 +158,15 @@ def test_an_unknown_parameter_stops_before_anything_runs(report):
     assert "Traceback" not in run.stderr
 
 
+@pytest.mark.parametrize("profile", ["", "ci sample"])
+def test_what_is_no_name_of_a_profile_is_refused_in_one_line(report, profile):
+    run = report.make("report", f"PROFILE={profile}")
+    assert run.returncode != 0
+    wanted = f'PROFILE must be the name of one file of params/, without its .yaml, and is "{profile}".'
+    assert len(run.stderr.splitlines()) == 1
+    assert wanted in run.stderr
+
+
 def test_a_failing_cell_is_named_and_the_partial_notebook_kept(report):
     with report.changed("notebooks/07_gru4rec_tuning.ipynb", "import torch", "surprise = 1 / 0"):
         run = report.make("report", "PROFILE=ci")

@@ -243,6 +243,8 @@ def test_a_log_without_a_usable_event_says_why(connection):
         "must be milliseconds since 1970, ids whole numbers, events one of view, addtocart, removefromcart, "
         "transaction, all within the profile's window."
     )
+    with pytest.raises(InputError, match=r"^the file of events has no row that can be read: "):
+        cleaning.require_events(cleaning.make_ledger(judge(connection, []), "events"))
     cleaning.require_events(cleaning.make_ledger(judge(connection, [(START, 1, "view", 1, None)]), "events"))
 
 

@@ -198,6 +198,8 @@ def require_events(ledger: pd.DataFrame) -> None:
     """Stop where cleaning left no event. Raises InputError with the reasons, most frequent first."""
     if (ledger.outcome == "kept").any():
         return
+    if ledger.empty:
+        raise InputError("the file of events has no row that can be read: write it anew from the shop's system.")
     reasons = ", ".join(f"{row.rows:,} as {row.outcome!r}" for row in ledger.itertuples())
     raise InputError(
         f"of {plural(int(ledger.rows.sum()), 'row')} of the events none can be used ({reasons}): timestamps must be "
