@@ -6,7 +6,7 @@ The site is served on this machine. `first_view` is the time from the request of
 browser that has nothing of it yet; `filter` the time from a click to the cards' new numbers (`cards`) and to all
 charts in the window drawn anew (`charts`); `recommend` the time that a list of 20 takes after a session of five
 clicks, for this shop's network and for one made up of 36,000 items and 100 units; `bytes` what a page loads at first,
-and `all_data` what all pages together could ever load. Times are medians, in milliseconds.
+and `all_data` what all pages together could ever load. Times are medians of so many `runs`, in milliseconds.
 """
 
 import argparse
@@ -113,7 +113,8 @@ def measure_pages(browser: Browser, address: str, site: Path, repeats: int) -> I
                     "() => performance.getEntriesByType('resource').map((entry) => [entry.name, entry.decodedBodySize])"
                 )
                 loaded = [size for file, size in page.evaluate(script) if "/dashboard/data/" in file]
-        yield {"page": name, "measure": "first_view", "milliseconds": round(statistics.median(times), 1)}
+        median = round(statistics.median(times), 1)
+        yield {"page": name, "measure": "first_view", "milliseconds": median, "runs": len(times)}
         yield {"page": name, "measure": "bytes", "bytes": sum(loaded), "files": len(loaded)}
     data = [path.stat().st_size for path in (site / "dashboard" / "data").glob("*.js")]
     yield {"measure": "all_data", "bytes": sum(data), "files": len(data)}
@@ -127,7 +128,8 @@ def measure_filters(browser: Browser, address: str, repeats: int) -> Iterator[di
         for selector in CLICKS:
             times = [page.evaluate(CHANGE, selector) for _ in range(repeats)]
             cards, charts = (round(statistics.median(column), 1) for column in zip(*times, strict=True))
-            yield {"page": "business", "measure": "filter", "click": selector, "cards": cards, "charts": charts}
+            medians = {"cards": cards, "charts": charts, "runs": len(times)}
+            yield {"page": "business", "measure": "filter", "click": selector, **medians}
 
 
 def measure_recommendations(browser: Browser, address: str, repeats: int) -> Iterator[dict]:
@@ -137,7 +139,8 @@ def measure_recommendations(browser: Browser, address: str, repeats: int) -> Ite
             page.wait_for_selector(READY)
             size, times = page.evaluate(RECOMMEND, [items, UNITS, 4 * repeats])
             medians = {name: round(statistics.median(values), 2) for name, values in times.items()}
-            yield {"page": "recommendations", "measure": "recommend", "items": size, **medians}
+            runs = len(times["plain"])
+            yield {"page": "recommendations", "measure": "recommend", "items": size, **medians, "runs": runs}
 
 
 def main() -> None:

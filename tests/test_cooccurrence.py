@@ -93,6 +93,17 @@ def test_endless_sessions_and_further_neighbours_are_left_out(connection):
     assert related.itemid.nunique() == MOST_ITEMS
     # Equal weights are told apart by the smaller id.
     assert related[related.itemid == 140].relateditemid.tolist() == [100, 101, 102, 103, 104]
+    assert (relate(connection, visit(longest, longest)).groupby("itemid").size() == 20).all()
+    # The sessions of others stay, and so do theirs alone.
+    assert relate(connection, visit(endless, [1, 2], [1, 2], endless)).itemid.tolist() == [1, 2]
+
+
+def test_however_old_a_session_is_it_weighs_something(connection):
+    related = relate(connection, visit([1, 2], [1, 2], [3, 4], [3, 4], days=(0, 0, 6000, 6000)), half_life_days=30)
+    assert related.weight.tolist() == [1, 1, 1, 1]
+    # A session of today outweighs it by all that can be told apart.
+    related = relate(connection, visit([1, 2], [1, 2], [1], days=(0, 0, 6000)), half_life_days=30)
+    np.testing.assert_allclose(related.weight, np.sqrt(2 / 2**32), rtol=1e-6)
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -488,26 +488,28 @@ def show_recommenders(results: Mapping[str, dict]) -> str:
 
 
 def tabulate_pages(results: Mapping[str, dict]) -> pd.DataFrame:
-    """List what publishing took and what the pages take in a browser: what, measured, unit."""
-    rows = [(capitalise(line["what"]), line["seconds"], "s") for line in list_lines(results, "site")]
+    """List what publishing took and what the pages take in a browser: what, measured, unit, runs of what was timed."""
+    rows = [(capitalise(line["what"]), line["seconds"], "s", line["runs"]) for line in list_lines(results, "site")]
     lines = list_lines(results, "pages")
     for line in lines:
         if line["measure"] == "first_view":
-            rows.append((f"First view of the dashboard's page {line['page']}", line["milliseconds"] / 1000, "s"))
+            what = f"First view of the dashboard's page {line['page']}"
+            rows.append((what, line["milliseconds"] / 1000, "s", line["runs"]))
         if line["measure"] == "bytes":
-            rows.append((f"Data that the dashboard's page {line['page']} loads", line["bytes"] / 1e6, "MB"))
+            rows.append((f"Data that the dashboard's page {line['page']} loads", line["bytes"] / 1e6, "MB", None))
     filters = [line for line in lines if line["measure"] == "filter"]
-    if filters:
-        rows.append(("New cards after a filter, the slowest", max(line["cards"] for line in filters) / 1000, "s"))
-        rows.append(("New charts after a filter, the slowest", max(line["charts"] for line in filters) / 1000, "s"))
+    for measure in ("cards", "charts") if filters else ():
+        slowest = max(filters, key=lambda line: line[measure])
+        rows.append((f"New {measure} after a filter, the slowest", slowest[measure] / 1000, "s", slowest["runs"]))
     for line in lines:
         if line["measure"] == "recommend":
-            rows.append((f"A list of 20 out of {line['items']:,} products", line["plain"] / 1000, "s"))
+            what = f"A list of 20 out of {line['items']:,} products"
+            rows.append((what, line["plain"] / 1000, "s", line["runs"]))
         if line["measure"] == "all_data":
-            rows.append(
-                ("Data of all pages of the dashboard, with what they load when asked", line["bytes"] / 1e6, "MB")
-            )
-    return pd.DataFrame(rows, columns=["What", "Measured", "Unit"]).astype({"Measured": float})
+            what = "Data of all pages of the dashboard, with what they load when asked"
+            rows.append((what, line["bytes"] / 1e6, "MB", None))
+    frame = pd.DataFrame(rows, columns=["What", "Measured", "Unit", "Runs"])
+    return frame.astype({"Measured": float, "Runs": "Int64"})
 
 
 def write_pages(results: Mapping[str, dict]) -> tuple[str, str]:
