@@ -5,7 +5,7 @@
 Both files are tab-separated with the columns SessionId, ItemId, Time (seconds or milliseconds). The protocol is that
 of the official code: every next click of every test session is ranked against all items of the training file, and ties
 count against the model. With a checkout of the official PyTorch code, which is not part of this project, that runs
-too, on the same sessions, with the parameters its authors tuned for RetailRocket.
+too, on the same sessions, with the parameters its authors tuned for RetailRocket, and our network with the same ones.
 
 train_seconds is the wall time of training: of a simple model the median of some trainings, of a network its median
 epoch times the epochs; events_per_second how many next clicks training read in a second of it (a network reads all of
@@ -47,6 +47,7 @@ TIMED_STEPS = 100
 # How often a simple model is trained.
 TRAININGS = 3
 NETWORK, BLEND, OFFICIAL = "GRU4Rec", "GRU4Rec with random walk", "official GRU4Rec"
+ALIKE = "GRU4Rec with the official settings"
 # What the authors publish as tuned for RetailRocket.
 OFFICIAL_PARAMETERS = {
     "loss": "bpr-max",
@@ -64,6 +65,22 @@ OFFICIAL_PARAMETERS = {
     "elu_param": 0.5,
     "n_epochs": 10,
 }
+ALIKE_SETTINGS = Settings(
+    loss=OFFICIAL_PARAMETERS["loss"],
+    units=OFFICIAL_PARAMETERS["layers"],
+    batch_clicks=OFFICIAL_PARAMETERS["batch_size"],
+    embedding_dropout=OFFICIAL_PARAMETERS["dropout_p_embed"],
+    hidden_dropout=OFFICIAL_PARAMETERS["dropout_p_hidden"],
+    learning_rate=OFFICIAL_PARAMETERS["learning_rate"],
+    momentum=OFFICIAL_PARAMETERS["momentum"],
+    negatives=OFFICIAL_PARAMETERS["n_sample"],
+    sampling_power=OFFICIAL_PARAMETERS["sample_alpha"],
+    bpr_regularisation=OFFICIAL_PARAMETERS["bpreg"],
+    logq=OFFICIAL_PARAMETERS["logq"],
+    tied=OFFICIAL_PARAMETERS["constrained_embedding"],
+    elu=OFFICIAL_PARAMETERS["elu_param"],
+    epochs=OFFICIAL_PARAMETERS["n_epochs"],
+)
 
 
 def read_clicks(path: Path) -> pd.DataFrame:
@@ -258,12 +275,8 @@ def describe_run(train: Sessions, settings: Settings) -> dict:
         "clicks": len(train.items),
         "is_evenly_spaced": bool(np.mean(gaps == np.median(gaps)) > 1 / 2),
         "networks": {
-            NETWORK: {"units": settings.units, "epochs": settings.epochs, "batch": settings.batch_clicks},
-            OFFICIAL: {
-                "units": OFFICIAL_PARAMETERS["layers"],
-                "epochs": OFFICIAL_PARAMETERS["n_epochs"],
-                "batch": OFFICIAL_PARAMETERS["batch_size"],
-            },
+            name: {"units": own.units, "epochs": own.epochs, "batch": own.batch_clicks}
+            for name, own in ((NETWORK, settings), (ALIKE, ALIKE_SETTINGS), (OFFICIAL, ALIKE_SETTINGS))
         },
     }
 
@@ -294,6 +307,8 @@ def main() -> None:
         for line in run_models(bench, settings, chosen.blend_weight, chosen.recent_days, arguments.seed):
             lines.append(show(line))
         if script:
+            bench.learn_network(ALIKE, GRU4Rec(ALIKE_SETTINGS, arguments.seed))
+            lines.append(show(bench.report(ALIKE)))
             files = arguments.train, arguments.test
             lines.append(show(run_official(script, *files, OFFICIAL_PARAMETERS, arguments.threads)))
     except InputError as error:

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import re
 import sys
@@ -166,10 +167,12 @@ def test_the_command_prints_its_lines_and_keeps_them(files, tmp_path, monkeypatc
     given = dict(zip(("--train", "--test", "--official"), (*files, checkout), strict=True))
     given |= {"--output": tmp_path / "made" / "results.json", "--profile": "ci"}
     monkeypatch.setattr(sys, "argv", ["recommenders.py", *map(str, chain.from_iterable(given.items()))])
+    few = dataclasses.replace(recommenders.ALIKE_SETTINGS, units=8, negatives=8, epochs=2)
+    monkeypatch.setattr(recommenders, "ALIKE_SETTINGS", few)
     recommenders.main()
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert read_json(tmp_path / "made" / "results.json")["recommenders"]["lines"] == lines
-    assert [line["model"] for line in lines[-3:]] == ["GRU4Rec", recommenders.BLEND, "official GRU4Rec"]
+    assert [line["model"] for line in lines[-3:]] == [recommenders.BLEND, recommenders.ALIKE, recommenders.OFFICIAL]
 
 
 def test_a_test_without_a_click_to_predict_is_named(files, tmp_path):
