@@ -2,7 +2,8 @@
 
 The mutations of `mutations.py` go through notebooks 1 to 3. Here each shop goes through all seven and is published, as
 `make report SHOP=folder` does it, with models as small as those of the tiny shop. Right is a report without a fault
-whose ledger keeps every row: there is nothing wrong with these files.
+whose ledger keeps every row, and whose forecasts are of the shop's own items and categories: there is nothing wrong
+with these files.
 
     python bench/corners.py --only "one visitor"
 """
@@ -16,12 +17,14 @@ from collections.abc import Callable
 from pathlib import Path
 from random import Random
 
+import pandas as pd
 import yaml
 
 from faults import Copy
 from measurement import RESULTS, keep_results
 from mutations import DAY, START
 from smartrocket.files import remove, write_text
+from smartrocket.identifiers import LARGEST, NO_CATEGORY
 from smartrocket.rendering import find_problems
 
 PROFILE = "own_shop"
@@ -120,6 +123,18 @@ def say_harm(shop: Shop) -> None:
     shop.properties += [[START, item, MARKUP, MARKUP] for item in range(1, ITEM_COUNT + 1)]
 
 
+def number_highest(shop: Shop) -> None:
+    """Count categories down from the largest number, and have every fifth item without one."""
+    shop.properties = [row for row in shop.properties if row[2] != "categoryid" or row[1] % 5]
+    shop.number_categories(lambda category: LARGEST - category)
+
+
+def number_lowest(shop: Shop) -> None:
+    """Count items, visitors and categories up from the lowest number."""
+    shop.number(lambda item: item - LARGEST, lambda visitor: visitor - LARGEST)
+    shop.number_categories(lambda category: category - LARGEST)
+
+
 CORNERS: dict[str, Callable[[Shop], None]] = {
     "one row": keep_first,
     "one visitor": set_all("visitorid", 7),
@@ -131,7 +146,9 @@ CORNERS: dict[str, Callable[[Shop], None]] = {
     "no view": lambda shop: shop.only("addtocart", "transaction"),
     "items and visitors below zero": lambda shop: shop.number(lambda item: -item, lambda visitor: -visitor),
     "categories below zero": lambda shop: shop.number_categories(lambda category: -category),
-    "huge numbers": lambda shop: shop.number(lambda item: HUGE + item, lambda visitor: HUGE * 900 + visitor),
+    "huge categories, and items without": number_highest,
+    "the lowest numbers": number_lowest,
+    "huge numbers": lambda shop: shop.number(lambda item: HUGE + item, lambda visitor: HUGE * 500 + visitor),
     "markup in every text": say_harm,
 }
 
@@ -158,8 +175,18 @@ def try_corner(copy: Copy, name: str, folder: Path) -> str | None:
     counted = (facts["events_rows_in"]["value"], facts["events_rows_kept"]["value"])
     if counted != (len(shop.events), len(shop.events)):
         return f"its ledger has {counted[0]} events and keeps {counted[1]}, of {len(shop.events)} good ones"
+    if strange := find_strangers(copy.folder / f"build/{PROFILE}/processed/forecasts.parquet", shop):
+        return f"its forecasts are of {strange}, which it does not have"
     problems = find_problems(copy.folder / "_site")
     return "; ".join(problems)[:1500] or None
+
+
+def find_strangers(path: Path, shop: Shop) -> list[str]:
+    """Return the items and categories that are in the forecasts and not in the shop."""
+    forecasts = pd.read_parquet(path, columns=["level", "series"]).drop_duplicates()
+    known = {"item": {row[3] for row in shop.events}, "total": {0}}
+    known["category"] = {category for category, _ in shop.tree} | {NO_CATEGORY}
+    return [f"{row.level} {row.series}" for row in forecasts.itertuples() if row.series not in known[row.level]]
 
 
 def main() -> int:

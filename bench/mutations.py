@@ -281,9 +281,10 @@ SHEET_MUTATIONS |= {
 }
 ID_VALUES = {
     "negative": lambda text: f"-{text}1",
-    "largest": "9223372036854775807",
-    "smallest": "-9223372036854775808",
-    "too large": "9223372036854775808",
+    "largest": str(2**62 - 1),
+    "smallest": str(1 - 2**62),
+    "too large": str(2**62),
+    "too small": str(-(2**63)),
     "endless": "9" * 400,
     "fractions": lambda text: f"{text}.6",
     "whole fractions": lambda text: f"{text}.0",
@@ -486,11 +487,11 @@ def read_rows(content: bytes, name: str) -> tuple[list[dict[str, str]] | None, b
 
 
 def read_whole(text: str | None) -> int | None:
-    """Read a whole number that fits 64 bits; None for anything else."""
+    """Read a whole number of less than 2^62, below zero as well; None for anything else."""
     if text is None or not re.fullmatch(r"[ \t\n\r\f]*[+-]?[0-9]+(\.0*)?[ \t\n\r\f]*", text):
         return None
     number = int(text.strip().split(".")[0])
-    return number if -(2**63) <= number < 2**63 else None
+    return number if abs(number) < 2**62 else None
 
 
 def judge_time(milliseconds: int | None) -> str | None:

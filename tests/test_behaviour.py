@@ -345,6 +345,13 @@ def test_the_latest_category_and_price_of_an_item_are_taken(log):
     assert behaviour.price_bins(log)[["catalogue", "viewed"]].sum().to_list() == [2, 2]
 
 
+def test_long_numbers_of_categories_are_counted_each(tmp_path, connection):
+    events = [(NOON, 1, "view", item, None) for item in (1, 2, 3)]
+    described = [(MIDNIGHT, item, "categoryid", str(2**53 + item)) for item in (1, 2)]
+    mix = behaviour.category_mix(read(tmp_path, connection, events, described))
+    assert mix["categoryid"].tolist() == [2**53 + 1, 2**53 + 2, pd.NA]
+
+
 def test_the_busiest_items_and_categories_are_listed(log):
     columns = ["views", "adds to cart", "sales", "sales for 100 views"]
     items = behaviour.list_popular(log, most=2)

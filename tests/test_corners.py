@@ -3,12 +3,14 @@
 import subprocess
 from random import Random
 
+import pandas as pd
 import pytest
 from pyarrow import parquet
 
 import corners
 import mutations
-from smartrocket.files import write_json
+from smartrocket.files import write_json, write_parquet_frame
+from smartrocket.identifiers import NO_CATEGORY
 
 
 @pytest.mark.parametrize("name", corners.CORNERS)
@@ -29,26 +31,30 @@ def test_cleaning_keeps_every_event(name, tmp_path):
 class Finished:
     """A copy of the project whose make has ended already."""
 
-    def __init__(self, folder, command: str, kept: int):
-        self.folder, self.command = folder, command
+    def __init__(self, folder, command: str, kept: int, category: int):
+        self.folder, self.command, self.category = folder, command, category
         facts = {"events_rows_in": {"value": kept}, "events_rows_kept": {"value": kept}}
         self.results = {"notebook": "02_cleaning", "facts": facts, "scores": []}
 
     def start(self, *words: str) -> subprocess.Popen:
         assert words[0] == "report"
         write_json(self.folder / "build/own_shop/results/02_cleaning.json", self.results)
+        forecasts = pd.DataFrame({"level": ["category", "total"], "series": [self.category, 0]})
+        write_parquet_frame(self.folder / "build/own_shop/processed/forecasts.parquet", forecasts)
         (self.folder / "_site").mkdir()
         return subprocess.Popen(["sh", "-c", self.command], stdout=subprocess.PIPE, text=True)
 
 
 @pytest.mark.parametrize(
-    ("command", "kept", "said"),
+    ("command", "kept", "category", "said"),
     [
-        ("true", 1, None),
-        ("echo Traceback; exit 2", 1, "it ended in: Traceback"),
-        ("true", 0, "its ledger has 0 events and keeps 0, of 1 good ones"),
+        ("true", 1, 8, None),
+        ("true", 1, NO_CATEGORY, None),
+        ("echo Traceback; exit 2", 1, 8, "it ended in: Traceback"),
+        ("true", 0, 8, "its ledger has 0 events and keeps 0, of 1 good ones"),
+        ("true", 1, 9, "its forecasts are of ['category 9'], which it does not have"),
     ],
 )
-def test_what_is_wrong_with_a_report_is_told(command, kept, said, tmp_path):
-    found = corners.try_corner(Finished(tmp_path, command, kept), "one row", tmp_path / "shop")
+def test_what_is_wrong_with_a_report_is_told(command, kept, category, said, tmp_path):
+    found = corners.try_corner(Finished(tmp_path, command, kept, category), "one row", tmp_path / "shop")
     assert (found or "").strip() == (said or "")

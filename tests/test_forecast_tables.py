@@ -6,9 +6,9 @@ import pytest
 
 from smartrocket import forecast_tables as tables
 from smartrocket import forecasting
-from smartrocket.demand_baselines import BASELINES, SMOOTHED_SUM, demand_matrix
+from smartrocket.demand_baselines import BASELINES, SMOOTHED_SUM, demand_matrix, place_in_categories
 from smartrocket.demand_scores import DISTRIBUTION_METRICS, score_of
-from smartrocket.identifiers import NO_CATEGORY, name_newcomers
+from smartrocket.identifiers import LARGEST, NO_CATEGORY, name_newcomers
 from test_forecasting import EFFORT, HORIZON, SETTINGS, make_panel, synthetic_frame
 
 MODEL = "LightGBM"
@@ -80,7 +80,7 @@ def test_what_newcomers_may_sell_is_expected_by_every_method_but_zero(shop):
     demand = demand_matrix(frame)
     boosters = {MODEL: shop.model.booster}
     table = tables.forecast_table(make_panel(frame), demand, shop.split, boosters, 28, shop.categories)
-    expected = table[table["series"] < 0]
+    expected = table[table["series"].abs() > LARGEST]
     assert expected["newcomers"].sum() > 0
     assert not expected["known"].any()
     assert not expected["zero"].any()
@@ -150,14 +150,8 @@ def test_categories_are_those_known_at_the_origin():
     assert found.loc[3, "categoryid"].tolist() == [NO_CATEGORY] * 3
     # The items yet to come of each category stand beside it.
     names = name_newcomers(np.array([10, 11, NO_CATEGORY]))
-    assert (names < 0).all()
-    # No shop's items have such numbers, also where it counts items and categories below zero.
-    below = name_newcomers(np.arange(-50, 51))
-    assert len(set(below)) == 101
-    assert below.max() < NO_CATEGORY
-    assert below.astype(float).astype(np.int64).tolist() == below.tolist()
-    assert set(every.loc[every["itemid"] < 0, "itemid"]) == set(names)
-    placed = tables.place_in_categories(every, origins[0], np.array([1, 3, 99]))
+    assert set(every["itemid"]) == {1, 2, 3, *names}
+    placed = place_in_categories(every, origins[0], np.array([1, 3, 99]))
     assert placed.tolist() == [10, NO_CATEGORY, NO_CATEGORY]
     assert tables.categories_at(history.iloc[:0], np.array([1]), origins).empty
 

@@ -10,6 +10,7 @@ from shops import REAL, REAL_EVENTS, write_shop
 from smartrocket import ingestion
 from smartrocket.engine import connect
 from smartrocket.errors import InputError
+from smartrocket.identifiers import LARGEST
 from smartrocket.ingestion import ingest
 from smartrocket.rawfiles import EVENTS, RawFiles, check_files, find_columns, read_header
 from smartrocket.workspace import Workspace
@@ -81,11 +82,14 @@ def test_events_are_read_however_they_are_written(tmp_path, connection, text):
 
 def test_what_is_not_a_number_is_missing_and_stops_nothing(tmp_path, connection):
     odd = "soon,somebody,view,9223372036854775808,NULL\n1433193132535,99999999999999999999999,view,2,-\n"
-    rows = read_events(tmp_path, connection, HEADER + odd + "1433193132535,1,view,9223372036854775807,\n")
+    rows = read_events(
+        tmp_path, connection, HEADER + odd + f"1433193132535,1,view,{LARGEST},\n,,,-{LARGEST},{LARGEST + 1}\n"
+    )
     assert rows == [
         [None, None, "view", None, None],
         [1433193132535, None, "view", 2, None],
-        [1433193132535, 1, "view", 9223372036854775807, None],
+        [1433193132535, 1, "view", LARGEST, None],
+        [None, None, None, -LARGEST, None],
     ]
 
 

@@ -27,7 +27,7 @@ from smartrocket.cleaning import (
     read_event_type,
     require_events,
 )
-from smartrocket.engine import keep, keeping_order, read_whole, to_timestamp
+from smartrocket.engine import keep, keeping_order, read_ids, read_whole, to_timestamp
 from smartrocket.errors import InputError
 from smartrocket.sessions import ORDER, number_sessions
 from smartrocket.wording import cut
@@ -785,7 +785,7 @@ def category_mix(log: Log) -> pd.DataFrame:
     mix = log.items.group_by("categoryid").aggregate(
         items=_.count(), views=_.views.sum(), addtocarts=_.addtocarts.sum(), transactions=_.transactions.sum()
     )
-    frame = mix.execute().astype({"categoryid": "Int64"})
+    frame = read_ids(mix)
     return frame.sort_values(["views", "categoryid"], ascending=[False, True], ignore_index=True)
 
 

@@ -98,11 +98,12 @@ def find_paths(
     history = item_categories[["itemid", "valid_from", "categoryid"]].sort_values("valid_from", kind="stable")
     same = {"itemid": "int64", "valid_from": "datetime64[us]"}
     asked = asked.astype(same).sort_values("valid_from", kind="stable")
-    found = pd.merge_asof(asked, history.astype(same), on="valid_from", by="itemid").set_index(asked.index)
+    # Where one is missing, a float would stand for it, and long numbers of categories would run into each other.
+    history = history.astype(same | {"categoryid": "Int64"})
+    found = pd.merge_asof(asked, history, on="valid_from", by="itemid").set_index(asked.index)
+    paths = dict(zip(categories["categoryid"], categories["path"], strict=True)) if len(categories) else {}
     of_item = found["categoryid"].sort_index()
-    paths = categories.set_index("categoryid")["path"] if len(categories) else pd.Series(dtype=str)
-    own = of_item.map(lambda value: UNKNOWN if pd.isna(value) else str(int(value)))
-    return of_item.map(paths).astype(object).where(lambda found: found.notna(), own).to_numpy(dtype=object)
+    return np.array([UNKNOWN if pd.isna(own) else paths.get(own, str(own)) for own in of_item], dtype=object)
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ from datetime import date
 import ibis
 import numpy as np
 import pandas as pd
-import pyarrow
 from IPython.display import Markdown
 
 from smartrocket.behaviour import DAY_SECONDS, EVENT_TYPES, place_in_zone, read_clock
 from smartrocket.dashboard_scripts import write_script
+from smartrocket.engine import read_ids
 from smartrocket.panel import Catalogue
 from smartrocket.wording import joined, number, plural
 from smartrocket.workspace import Workspace
@@ -105,11 +105,6 @@ def read_events(events: ibis.Table, catalogue: Catalogue, time_zone: str) -> pd.
     known = look_up(known, catalogue.item_prices, "price")
     columns = ["visitorid", "itemid", "transactionid", "categoryid", "price", "date", "cell", "kind"]
     return read_ids(known.order_by(["timestamp", "visitorid", "itemid", "kind", "transactionid"]).select(*columns))
-
-
-def read_ids(table: ibis.Table) -> pd.DataFrame:
-    """Read a table with its ids exact: as floats, for the sake of missing ones, long ids would run into each other."""
-    return table.to_pyarrow().to_pandas(types_mapper={pyarrow.int64(): pd.Int64Dtype()}.get)
 
 
 def look_up(events: ibis.Table, history: ibis.Table, name: str) -> ibis.Table:

@@ -18,6 +18,8 @@ from statsforecast.models import (
     SimpleExponentialSmoothingOptimized,
 )
 
+from smartrocket.identifiers import NO_CATEGORY
+
 DAYS_IN_WEEK = 7
 
 INTERMITTENT = {
@@ -139,8 +141,8 @@ def shrink_to_category(history: np.ndarray, category: np.ndarray) -> np.ndarray:
 
     Empirical Bayes for counts (Robbins 1956; gamma prior, Poisson sales): mean = (units + k x category mean)
     / (days + k), where k, the days that the category counts for, comes from how much items differ beyond
-    chance. Categories are drawn towards the shop's mean in the same way. `category` has one value an item;
-    NaN stands for none and is treated as one category.
+    chance. Categories are drawn towards the shop's mean in the same way. `category` has one number an item;
+    items without a category are treated as one.
     """
     units = np.nansum(history, axis=1)
     days = np.isfinite(history).sum(axis=1)
@@ -197,6 +199,13 @@ def forecast_baselines(
     return pd.concat(tables, ignore_index=True)
 
 
+def place_in_categories(categories: pd.DataFrame, origin: pd.Timestamp, items: np.ndarray) -> np.ndarray:
+    """Return the category of each item at an origin, `NO_CATEGORY` where none is known."""
+    known = categories[categories["origin"] == origin]
+    categoryid = known["categoryid"].to_numpy(dtype=np.int64)
+    return pd.Series(categoryid, known["itemid"].to_numpy()).reindex(items, fill_value=NO_CATEGORY).to_numpy()
+
+
 def _forecast_origin(
     demand: Demand, origin: pd.Timestamp, horizon: int, average_days: int, categories: pd.DataFrame | None
 ) -> pd.DataFrame:
@@ -207,9 +216,9 @@ def _forecast_origin(
     history[np.arange(len(history)), demand.entry[known]] = np.nan
     table = pd.DataFrame({"itemid": demand.items[known], "origin": pd.Timestamp(origin)})
     recent = history[:, -average_days:]
-    category = np.full(len(table), np.nan)
+    category = np.full(len(table), NO_CATEGORY)
     if categories is not None and not categories.empty:
-        category = table.merge(categories, on=["itemid", "origin"], how="left")["categoryid"].to_numpy(float)
+        category = place_in_categories(categories, pd.Timestamp(origin), demand.items[known])
     return table.assign(
         **{
             "zero": 0.0,

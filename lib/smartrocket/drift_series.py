@@ -122,9 +122,10 @@ def list_catalogue(
     """
     visits, listed = visits.drop_duplicates(["week", "itemid"]), []
     if len(item_categories):
-        root = categories.set_index("categoryid")["root"]
-        category = look_up(visits, item_categories, "categoryid").map(root)
-        shown = visits.assign(category=category.astype("Int64").astype(str))
+        roots = dict(zip(categories["categoryid"], categories["root"], strict=True))
+        # Where one is missing, a float would stand for it, and long numbers of categories would run into each other.
+        known = look_up(visits, item_categories.astype({"categoryid": "Int64"}), "categoryid")
+        shown = visits.assign(category=[str(roots.get(category, pd.NA)) for category in known])
         listed.append(take("catalogue", "main category of the items", "kinds", shown, "category"))
     if len(item_prices):
         priced = visits.assign(price=look_up(visits, item_prices, "price").astype(float))

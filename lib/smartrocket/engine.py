@@ -11,12 +11,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import ibis
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from ibis.backends import BaseBackend
 
 from smartrocket import spark
 from smartrocket.files import ROOT, replacing
+from smartrocket.identifiers import LARGEST
 
 # A raw file's line may hold a whole description.
 LONGEST_LINE = 4 * 1024 * 1024
@@ -96,14 +98,21 @@ def read_csv(connection: BaseBackend, paths: list[Path], columns: list[str], com
 def read_whole(text: ibis.expr.types.StringColumn) -> ibis.expr.types.IntegerColumn:
     """Read a whole number; what is none is missing.
 
-    `12.0`, as pandas writes whole numbers in a column with gaps, is whole; `12.6`, `1e3` and `0x10` are not.
+    `12.0`, as pandas writes whole numbers in a column with gaps, is whole; `12.6`, `1e3` and `0x10` are not, and
+    nothing beyond `LARGEST` is.
     """
     # A bare cast would move into DuckDB's CSV reader, which then refuses the whole file for one odd value.
     number = text.nullif("").try_cast("int64")
     # Most numbers are written just as the engine writes them, and need no look at their letters. Engines differ in
     # what they make of others.
     digits = text.re_extract(rf"^{BLANKS}*([+-]?[0-9]+)(\.0*)?{BLANKS}*\z", 1).nullif("")
-    return (number.cast("string") == text).ifelse(number, digits.try_cast("int64"))
+    whole = (number.cast("string") == text).ifelse(number, digits.try_cast("int64"))
+    return whole.between(-LARGEST, LARGEST).ifelse(whole, None)
+
+
+def read_ids(table: ibis.Table) -> pd.DataFrame:
+    """Read a table with its ids exact: as floats, for the sake of missing ones, long ids would run into each other."""
+    return table.to_pyarrow().to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
 
 
 @ibis.udf.scalar.builtin(signature=(("int64",), "timestamp"))

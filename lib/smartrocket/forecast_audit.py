@@ -204,9 +204,10 @@ def list_item_days(
     days["price"] = days["price"].astype(float)
     known = categories_at(categories, items, list(pd.date_range(days["date"].min(), days["date"].max())))
     keys = pd.MultiIndex.from_frame(days[["itemid", "date"]])
-    named = pd.Series(known["categoryid"].to_numpy(float), pd.MultiIndex.from_frame(known[["itemid", "origin"]]))
-    days["category"] = named.reindex(keys).fillna(NO_CATEGORY).to_numpy(np.int64)
-    days["any_category"] = days["itemid"].map(take_any_row(categories, "categoryid", seed)).fillna(NO_CATEGORY)
+    named = pd.Series(known["categoryid"].to_numpy(np.int64), pd.MultiIndex.from_frame(known[["itemid", "origin"]]))
+    days["category"] = named.reindex(keys, fill_value=NO_CATEGORY).to_numpy()
+    any_category = take_any_row(categories, "categoryid", seed)
+    days["any_category"] = any_category.reindex(days["itemid"], fill_value=NO_CATEGORY).to_numpy(np.int64)
     days["any_price"] = days["itemid"].map(take_any_row(prices, "price", seed)).astype(float)
     by_item = days.groupby("itemid", sort=False)
     days["first"] = by_item.cumcount().rsub(np.arange(len(days)))
@@ -224,7 +225,7 @@ def take_any_row(history: pd.DataFrame, column: str, seed: int) -> pd.Series:
     """
     known = history.dropna(subset=[column])
     shuffled = known.sort_values(["itemid", "valid_from"], kind="stable").sample(frac=1, random_state=seed)
-    return shuffled.drop_duplicates("itemid").set_index("itemid")[column].astype(float)
+    return shuffled.drop_duplicates("itemid").set_index("itemid")[column]
 
 
 def add_up(values: np.ndarray, first: np.ndarray, rows: int) -> np.ndarray:

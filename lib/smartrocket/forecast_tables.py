@@ -19,6 +19,7 @@ from smartrocket.demand_baselines import (
     expect_newcomers,
     forecast_baselines,
     naive_error_scale,
+    place_in_categories,
     smooth_sums,
 )
 from smartrocket.demand_distribution import fit_dispersion
@@ -42,7 +43,8 @@ def categories_at(history: pd.DataFrame, items: np.ndarray, origins: Sequence[pd
     if history.empty or not len(origins):
         return pd.DataFrame(columns=columns)
     history = history[["itemid", "categoryid", "valid_from"]].dropna(subset=["categoryid"])
-    history = history.assign(valid_from=history["valid_from"].astype("datetime64[ns]"))
+    # Where one is missing, a float would stand for it, and long numbers of categories would run into each other.
+    history = history.astype({"categoryid": "Int64", "valid_from": "datetime64[ns]"})
     history = history.sort_values(["valid_from", "itemid", "categoryid"], kind="stable")
     grid = pd.MultiIndex.from_product([origins, items], names=["origin", "itemid"]).to_frame(index=False)
     grid = grid.assign(end=(grid["origin"] + DAY).astype("datetime64[ns]")).sort_values("end", kind="stable")
@@ -51,13 +53,6 @@ def categories_at(history: pd.DataFrame, items: np.ndarray, origins: Sequence[pd
     newcomers = found[["origin", "categoryid"]].drop_duplicates()
     newcomers = newcomers.assign(itemid=name_newcomers(newcomers["categoryid"]))
     return pd.concat([found, newcomers[columns]], ignore_index=True)
-
-
-def place_in_categories(categories: pd.DataFrame, origin: pd.Timestamp, items: np.ndarray) -> np.ndarray:
-    """Return the category of each item at an origin, `NO_CATEGORY` where none is known."""
-    known = categories[categories["origin"] == origin]
-    categoryid = known["categoryid"].to_numpy(dtype=np.int64)
-    return pd.Series(categoryid, known["itemid"].to_numpy()).reindex(items, fill_value=NO_CATEGORY).to_numpy()
 
 
 def forecast_table(

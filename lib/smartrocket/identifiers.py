@@ -1,12 +1,18 @@
-"""Numbers that stand among those of items and categories, and are none of them."""
+"""The numbers of items, categories, visitors and orders, and those that stand among them and are none."""
 
 import numpy as np
 
-NO_CATEGORY = -(10**15)
-"""Stands for the category of items that have none: no number of a shop's is as low, however it counts its items and
-categories, and a table of floats holds it to the unit."""
+LARGEST = 2**62 - 1
+"""No number of a shop's is larger, or lower than its negative: what lies beyond is no readable id."""
+
+NO_CATEGORY = -(2**63)
+"""Stands for the category of items that have none."""
 
 
 def name_newcomers(category: np.ndarray) -> np.ndarray:
-    """Return the numbers under which the items yet to come of each category stand, also those of `NO_CATEGORY`."""
-    return 2 * NO_CATEGORY - np.asarray(category, dtype=np.int64)
+    """Return the numbers under which the items yet to come of each category stand, also those of `NO_CATEGORY`.
+
+    They lie beyond the numbers of items, and each category has its own.
+    """
+    category = np.asarray(category, dtype=np.int64)
+    return np.where(category >= 0, -LARGEST - 2 - category, LARGEST - np.maximum(category, -LARGEST - 1))

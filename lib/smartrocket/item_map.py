@@ -24,14 +24,16 @@ def top_categories(item_ids: np.ndarray, item_categories: pd.DataFrame, categori
     category is above that level keeps its category. Where no level spreads them so, it is the lowest.
     """
     latest = item_categories.sort_values("valid_from", kind="stable").drop_duplicates("itemid", keep="last")
-    of_item = latest.set_index("itemid")["categoryid"].reindex(item_ids)
-    paths = categories.set_index("categoryid")["path"].str.split("/")
-    tops = pd.Series(dtype=float)
+    known = dict(zip(latest["itemid"], latest["categoryid"], strict=True))
+    paths = dict(zip(categories["categoryid"], categories["path"].str.split("/"), strict=True))
+    of_item = [paths.get(known.get(item)) for item in item_ids]
+    tops = np.full(len(item_ids), NO_CATEGORY)
     for level in range(int(categories["level"].max()) + 1 if len(categories) else 0):
-        tops = of_item.map(paths.map(lambda path, level=level: path[min(level, len(path) - 1)]))
-        if tops.value_counts(normalize=True).max() <= LARGEST_SHARE:
+        tops = np.array([int(path[min(level, len(path) - 1)]) if path else NO_CATEGORY for path in of_item])
+        _, counts = np.unique(tops[tops != NO_CATEGORY], return_counts=True)
+        if not len(counts) or counts.max() <= LARGEST_SHARE * counts.sum():
             break
-    return pd.to_numeric(tops).reindex(item_ids).fillna(NO_CATEGORY).astype("int64").to_numpy()
+    return tops
 
 
 def lay_flat(vectors: np.ndarray, neighbours: float = 15.0, steps: int = 250) -> np.ndarray:

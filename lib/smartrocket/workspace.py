@@ -3,6 +3,8 @@
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT, read_json
@@ -63,10 +65,16 @@ class Workspace:
     def read(self, relative: str, columns: list[str] | None = None, event: str | None = None) -> pd.DataFrame:
         """Read a Parquet file of this build, of events only those of the kind `event` where one is named.
 
-        Raises InputError when it is missing.
+        Whole numbers with gaps are Int64: as floats, long ids would run into each other. Raises InputError when the
+        file is missing.
         """
+        path = self.existing(relative)
         filters = None if event is None else [("event", "==", event)]
-        return pd.read_parquet(self.existing(relative), columns=columns, filters=filters)
+        frame = pd.read_parquet(path, columns=columns, filters=filters)
+        ids = [field.name for field in pq.read_schema(path) if field.type == pa.int64() and field.name in frame]
+        gaps = [name for name in ids if frame[name].dtype != "int64"]
+        exact = pq.read_table(path, columns=gaps, filters=filters)
+        return frame.assign(**exact.to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get))
 
     def read_json(self, relative: str) -> dict:
         """Read a JSON file of this build. Raises InputError when it is missing."""
