@@ -765,6 +765,7 @@ BROKEN: dict[str, Callable[[Random, str], bytes]] = {
 }
 # Values that no key of the section `shared` and no threshold may have.
 WRONG_VALUES = [[], {}, -1, float("nan"), float("inf"), True, MARKUP, "1; rm", 1e400, "\0", [1], {"a": 1}, None, -1e-9]
+WRONG_VALUES += [2**63, 10**300]
 SCALARS = {
     "shared": ["seed", "threads", "memory_limit", "time_zone", "session_gap_minutes", "horizon_days"],
     "03_features": ["min_session_length", "min_item_support", "related_half_life_days", "related_items"],

@@ -1,10 +1,13 @@
 """Profiles are checked strictly, and a mistake names the file, the key and the nearest known one."""
 
+from collections.abc import Iterator
+from datetime import date, datetime
+
 import pytest
 
 from smartrocket import profiles
 from smartrocket.errors import InputError
-from smartrocket.profiles import NOTEBOOKS, check_profile, list_profiles, load_profile, resolve
+from smartrocket.profiles import NOTEBOOKS, Profile, check_profile, list_profiles, load_profile, resolve
 
 
 @pytest.fixture
@@ -65,6 +68,18 @@ def test_a_search_space_is_replaced_as_a_whole(write):
         ("shared: {memory_limit: 2 cups}", ["shared.memory_limit", "2 cups"]),
         ("shared: {memory_limit: 99999999999999GB}", ["shared.memory_limit", "99999999999999GB"]),
         ("shared: {threads: 100000}", ["shared.threads", "1024"]),
+        ("shared: {memory_limit: 00.0GB}", ["shared.memory_limit", "00.0GB"]),
+        ("shared: {session_gap_minutes: 525601}", ["shared.session_gap_minutes", "525600"]),
+        ("04_forecast_lightgbm: {test_weeks: 1000000000}", ["04_forecast_lightgbm.test_weeks", "1500"]),
+        ("03_features: {test_days: 1000000000}", ["03_features.test_days", "11000"]),
+        ("06_gru4rec_baseline: {network: {learning_rate: 1.0e+9}}", ["network.learning_rate", "10"]),
+        (
+            "02_cleaning: {window_start: 2015-06-01, window_end: 2015-05-31 12:00:00}",
+            ["mine.yaml: 02_cleaning.window_end", "must be later than window_start, which is 2015-06-01"],
+        ),
+        ("02_cleaning: {name_property: available}", ["02_cleaning.name_property", "another", "availability_property"]),
+        ("02_cleaning: {category_property: name}", ["02_cleaning.name_property", "another", "category_property"]),
+        ("02_cleaning: {category_property: '790'}", ["category_property", "another", "shared.price_property (790)"]),
         ("shared: {time_zone: Americas/New_York}", ["shared.time_zone", "America/New_York"]),
         ("raw: {columns: {item: product}}", ["raw.columns"]),
         ("02_cleaning: {bot_events_per_day: -4}", ["02_cleaning.bot_events_per_day", "-4"]),
@@ -110,6 +125,31 @@ def test_a_key_that_the_defaults_lack_is_missing(write, tmp_path, monkeypatch):
     monkeypatch.setattr(profiles, "PARAMS", tmp_path / "params")
     with pytest.raises(InputError, match=r"shared is missing"):
         check_profile(write(""))
+
+
+def list_whole_numbers(schema: dict | list, place: str = "") -> Iterator[tuple[str, dict]]:
+    """Yield where a schema has a whole number, and what it says of it."""
+    if isinstance(schema, list):
+        schema = dict(enumerate(schema))
+    if schema.get("type") == "integer":
+        yield place, schema
+    for name, part in schema.items():
+        if isinstance(part, dict | list):
+            yield from list_whole_numbers(part, f"{place}/{name}")
+
+
+def test_no_whole_number_of_a_profile_is_without_bounds():
+    found = dict(list_whole_numbers(Profile.model_json_schema()))
+    bounds = {"minimum", "exclusiveMinimum"}, {"maximum", "exclusiveMaximum"}
+    loose = [place for place, schema in found.items() if not all(bound & schema.keys() for bound in bounds)]
+    # A choice of a search space is checked by what it is a choice of.
+    assert [place for place in loose if "/Choices/" not in place] == []
+    assert len(found) > 50
+
+
+def test_a_window_may_have_dates_and_times(write):
+    cleaning = check_profile(write("02_cleaning: {window_start: 2015-06-01, window_end: 2015-06-01 12:00:00}")).cleaning
+    assert (cleaning.window_start, cleaning.window_end) == (date(2015, 6, 1), datetime(2015, 6, 1, 12))
 
 
 @pytest.mark.parametrize(

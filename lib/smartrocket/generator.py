@@ -83,16 +83,20 @@ class ShopDesign(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seed: int = Field(7, ge=0, description="Number that fixes every random choice.")
+    seed: int = Field(7, ge=0, lt=2**63, description="Number that fixes every random choice.")
     start: datetime = Field(
         datetime(2015, 5, 3, 3, 0, 4),
         description="First moment of the log, in UTC; a part of a day is usual.",
     )
     days: int = Field(138, ge=15, le=3660, description="Length of the log in days of 24 hours.")
-    visitors: int = Field(50_000, ge=100, description="Number of visitors; events grow in proportion.")
-    items: int = Field(3_000, ge=50, description="Number of items that visitors see.")
-    unvisited_items: int = Field(400, ge=0, description="Further items that have properties but no event.")
-    categories: int = Field(150, ge=12, description="Number of rows of the category tree.")
+    visitors: int = Field(
+        50_000, ge=100, le=1_000_000_000, description="Number of visitors; events grow in proportion."
+    )
+    items: int = Field(3_000, ge=50, le=100_000_000, description="Number of items that visitors see.")
+    unvisited_items: int = Field(
+        400, ge=0, le=100_000_000, description="Further items that have properties but no event."
+    )
+    categories: int = Field(150, ge=12, le=1_000_000, description="Number of rows of the category tree.")
     engagement: float = Field(
         1.5, gt=0, le=5, description="Sessions a visitor and events a session, relative to RetailRocket."
     )
@@ -107,14 +111,16 @@ class ShopDesign(BaseModel):
     )
     price_changes: float = Field(0.5, ge=0, le=1, description="Share of items whose price changes.")
     described_items: float = Field(0.788, ge=0, le=1, description="Share of the visited items that have properties.")
-    property_names: int = Field(200, ge=12, description="Number of different property names.")
+    property_names: int = Field(200, ge=12, le=1_000_000, description="Number of different property names.")
     properties_per_item: float = Field(
         12.0, ge=0, le=200, description="Mean number of rarer properties of an item, beside the common ones."
     )
     duplicate_share: float = Field(
         0.0002, ge=0, le=0.1, description="Exact duplicate rows for each row of the event file."
     )
-    bots: int = Field(3, ge=0, description="Number of days on which an automatic visitor clicks over 200 times.")
+    bots: int = Field(
+        3, ge=0, le=1_000_000, description="Number of days on which an automatic visitor clicks over 200 times."
+    )
     learnable: bool = Field(
         True, description="Whether sequences and sales follow patterns; otherwise both are pure noise."
     )

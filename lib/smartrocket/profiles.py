@@ -3,13 +3,22 @@
 import difflib
 import re
 import reprlib
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import available_timezones
 
 import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT
@@ -34,8 +43,19 @@ def known_time_zone(name: str) -> str:
     return name
 
 
+def to_moment(day: date | datetime) -> datetime:
+    """Return a date, at midnight, or a time as a time in UTC."""
+    moment = day if isinstance(day, datetime) else datetime(day.year, day.month, day.day)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
 Moment = date | datetime
-Count = Annotated[int, Field(ge=1)]
+Count = Annotated[int, Field(ge=1, le=10**9)]
+# Beyond these the calendar ends: no log is longer than some thirty years, and no pause in a visit than a year.
+Days = Annotated[int, Field(ge=1, le=11_000)]
+Weeks = Annotated[int, Field(ge=1, le=1_500)]
+Minutes = Annotated[int, Field(ge=1, le=525_600)]
+Rate = Annotated[float, Field(gt=0, le=10)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Column = Literal["timestamp", "visitorid", "event", "itemid", "transactionid"]
@@ -86,16 +106,16 @@ class Boosting(Strict):
 
     objective: Literal["poisson", "tweedie"] | None = None
     tweedie_variance_power: Annotated[float, Field(ge=1, lt=2)] | None = None
-    learning_rate: Positive | None = None
-    num_leaves: Annotated[int, Field(ge=2)] | None = None
-    max_depth: int | None = None
-    min_data_in_leaf: Annotated[int, Field(ge=0)] | None = None
+    learning_rate: Rate | None = None
+    num_leaves: Annotated[int, Field(ge=2, le=131_072)] | None = None
+    max_depth: Annotated[int, Field(ge=-1, le=10**6)] | None = None
+    min_data_in_leaf: Annotated[int, Field(ge=0, le=10**9)] | None = None
     feature_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
     bagging_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
-    bagging_freq: Annotated[int, Field(ge=0)] | None = None
+    bagging_freq: Annotated[int, Field(ge=0, le=10**9)] | None = None
     lambda_l1: Annotated[float, Field(ge=0)] | None = None
     lambda_l2: Annotated[float, Field(ge=0)] | None = None
-    max_bin: Annotated[int, Field(ge=2)] | None = None
+    max_bin: Annotated[int, Field(ge=2, le=65_535)] | None = None
     monotone: bool | None = None
 
 
@@ -107,8 +127,8 @@ class Network(Strict):
     loss: Literal["cross-entropy", "bpr-max"] | None = None
     epochs: Count | None = None
     batch_clicks: Count | None = None
-    longest_session: Annotated[int, Field(ge=2)] | None = None
-    learning_rate: Positive | None = None
+    longest_session: Annotated[int, Field(ge=2, le=10**9)] | None = None
+    learning_rate: Rate | None = None
     final_rate: Share | None = None
     momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
     embedding_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
@@ -158,12 +178,12 @@ class Raw(Strict):
 class Shared(Strict):
     """What several notebooks use."""
 
-    seed: Annotated[int, Field(ge=0)]
+    seed: Annotated[int, Field(ge=0, lt=2**63)]
     threads: Annotated[int, Field(ge=1, le=1024)]
     engine: Literal["duckdb", "spark"]
-    memory_limit: Annotated[str, Field(pattern=r"^\d{1,6}(\.\d+)?(MB|GB)$")]
+    memory_limit: Annotated[str, Field(pattern=r"^(\d{0,5}[1-9]\d{0,5}(\.\d+)?|0\.\d*[1-9]\d*)(MB|GB)$")]
     time_zone: Annotated[str, AfterValidator(known_time_zone)]
-    session_gap_minutes: Count
+    session_gap_minutes: Minutes
     horizon_days: Annotated[int, Field(ge=1, le=28)]
     price_property: str
     smallest_group: Count
@@ -183,15 +203,33 @@ class Cleaning(Strict):
     window_end: Moment | None
     bot_events_per_day: Count | None
 
+    @field_validator("availability_property", "name_property")
+    @classmethod
+    def check_property(cls, name: str, known: ValidationInfo) -> str:
+        """Refuse a property that holds something else already."""
+        for other in ("category_property", "availability_property"):
+            if known.data.get(other) == name:
+                raise ValueError(f"must be another property than that of {other}")
+        return name
+
+    @field_validator("window_end")
+    @classmethod
+    def check_window(cls, end: Moment | None, known: ValidationInfo) -> Moment | None:
+        """Refuse a window that ends before it starts."""
+        start = known.data.get("window_start")
+        if start is not None and end is not None and to_moment(start) >= to_moment(end):
+            raise ValueError(f"must be later than window_start, which is {start}")
+        return end
+
 
 class Features(Strict):
     """Notebook 03."""
 
     panel_entry_events: Annotated[list[EventType], Field(min_length=1)]
-    sequence_gap_minutes: Count
-    min_session_length: Annotated[int, Field(ge=2)]
+    sequence_gap_minutes: Minutes
+    min_session_length: Annotated[int, Field(ge=2, le=10**9)]
     min_item_support: Count
-    test_days: Count
+    test_days: Days
     related_half_life_days: Positive
     related_items: Count
 
@@ -199,14 +237,14 @@ class Features(Strict):
 class ForecastBaseline(Strict):
     """Notebook 04."""
 
-    test_weeks: Count
-    check_weeks: Count
+    test_weeks: Weeks
+    check_weeks: Weeks
     test_start: date | None
     check_start: date | None
     breaks: list[date] | None
-    train_stride_days: Count
+    train_stride_days: Days
     train_rows: Count | None
-    average_days: Count
+    average_days: Days
     min_test_units: Count
     resamples: Count
     trees: Count
@@ -221,10 +259,10 @@ class ForecastTuning(Strict):
     timeout_seconds: Positive | None
     search_score: Literal["poisson_deviance", "squared_error"]
     folds: Count
-    fold_days: Count
-    train_stride_days: Count
+    fold_days: Days
+    train_stride_days: Days
     train_rows: Count | None
-    final_stride_days: Count
+    final_stride_days: Days
     trees: Count
     patience: Count
     must_keep_promises: bool
@@ -236,7 +274,7 @@ class Gru4recBaseline(Strict):
 
     network: Network
     blend_weight: Share
-    recent_days: Count
+    recent_days: Days
     examples: Count
     min_test_clicks: Count
     hit_rate_ceiling: Share
@@ -256,7 +294,7 @@ class Gru4recTuning(Strict):
     finalists: Count
     stan_trials: Count
     audit_clicks: Count
-    validation_days: Count
+    validation_days: Days
     timeout_seconds: Positive | None
     min_test_clicks: Count
     hit_rate_ceiling: Share
@@ -278,6 +316,18 @@ class Profile(Strict):
     forecast_tuning: ForecastTuning = Field(alias="05_forecast_tuning")
     gru4rec_baseline: Gru4recBaseline = Field(alias="06_gru4rec_baseline")
     gru4rec_tuning: Gru4recTuning = Field(alias="07_gru4rec_tuning")
+
+    @field_validator("cleaning")
+    @classmethod
+    def check_price(cls, cleaning: Cleaning, known: ValidationInfo) -> Cleaning:
+        """Refuse a property of the items that is that of their price."""
+        shared = known.data.get("shared")
+        for name in ("category_property", "availability_property", "name_property"):
+            if shared and getattr(cleaning, name) == shared.price_property:
+                raise ValueError(
+                    f"{name} must be another property than shared.price_property ({shared.price_property})"
+                )
+        return cleaning
 
 
 # The shared parameters that each notebook takes beside its own.
