@@ -693,7 +693,7 @@ def try_shop(seed: int, file: str, name: str, mutation: Mutation, run: Callable[
             with ending(SECONDS_TO_END):
                 shown = run(build)
         except InputError as error:
-            return judge_error(str(error), verdict)
+            return judge_error(str(error), file, verdict)
         except EndlessError as error:
             return str(error)
         except Exception:
@@ -701,10 +701,9 @@ def try_shop(seed: int, file: str, name: str, mutation: Mutation, run: Callable[
         return judge_report(build, shown, verdict)
 
 
-def judge_error(message: str, verdict: Verdict) -> str | None:
-    """Return what is wrong with an error, or None."""
-    named = [*COLUMNS, *LEDGER.values()]
-    if not any(name in message for name in named) or "\n" in message or len(message) > 900:
+def judge_error(message: str, file: str, verdict: Verdict) -> str | None:
+    """Return what is wrong with an error about a file, or None."""
+    if not any(name in message for name in (file, LEDGER[file])) or "\n" in message or len(message) > 900:
         return f"an error that does not say what to do: {message[:900]}"
     return None if verdict.error or verdict.either else f"an error where a report was due: {message}"
 

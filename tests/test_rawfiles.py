@@ -97,7 +97,11 @@ def test_what_is_not_a_number_is_missing_and_stops_nothing(tmp_path, connection)
     ("text", "said"),
     [
         ("", "is empty: its first line must name the columns"),
-        ("\n\n", "is empty: its first line must name the columns"),
+        ("\n\n", ", line 1 is empty: it must name the columns"),
+        ("\n" + HEADER + ROW, ", line 1 is empty: it must name the columns; remove what stands above them"),
+        ("sep=,\n" + HEADER + ROW, "its first line tells spreadsheets how fields are separated; remove that line"),
+        ('"timestamp"\t"visitorid"\n1\t1\n', ", line 1: the names of the columns cannot be read ("),
+        ('"timestamp"\t"visitorid"\n1\t1\n', "its fields are separated by '\\t'; save it with commas."),
         (HEADER, "has a header but no event"),
         (HEADER.strip(), "has a header but no event"),
         (HEADER + "\n\n", "has a header but no event"),
@@ -135,8 +139,15 @@ def test_text_in_another_encoding_is_named(tmp_path, connection):
     raw = write_shop(tmp_path / "raw", "")
     events = tmp_path / "raw" / "events.csv"
     events.write_bytes((HEADER + ROW * 5000).encode() + "1433193132535,1,véw,2,\n".encode("latin-1"))
-    with pytest.raises(InputError, match=r"events\.csv.*UTF-8"):
+    with pytest.raises(InputError, match=r"events\.csv, line 5002: it is not UTF-8 text; mend or remove that line"):
         ingest(raw, Workspace(tmp_path / "build"), connection)
+    events.write_bytes((HEADER + ROW).encode() + "1433193132535,1,véw,2,\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"events\.csv, line 3: it is not UTF-8 text; mend or remove that line"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+    for strange in (HEADER.replace("event", "évent").encode("latin-1"), HEADER.encode("utf-16-le")):
+        events.write_bytes(strange + ROW.encode())
+        with pytest.raises(InputError, match=r"events\.csv, line 1 is not UTF-8 text: save the file as CSV in UTF-8"):
+            ingest(raw, Workspace(tmp_path / "build"), connection)
     events.write_bytes((HEADER + ROW).encode("utf-16"))
     with pytest.raises(InputError, match=r"is UTF-16 text, not CSV: save it as .* UTF-8"):
         ingest(raw, Workspace(tmp_path / "build"), connection)

@@ -166,21 +166,32 @@ def check_whole(path: Path) -> None:
 def read_header(path: Path) -> list[str]:
     """Return the column names in the first line of a CSV file, plain or compressed with gzip.
 
-    Raises InputError for an empty file and for one whose first line cannot be read.
+    Raises InputError for an empty file and for one whose first line cannot be read. What is no UTF-8 in a later line is
+    for the engine to find, which knows the line.
     """
-    with open_text(path) as file:
+    with open_text(path, errors="surrogateescape") as file:
         line = file.readline(LONGEST_HEADER)
+    if not line:
+        raise InputError(f"{path} is empty: its first line must name the columns.")
+    # In UTF-16 every other byte of such a line is zero.
+    if 3 * line.count("\0") > len(line) or any("\ud800" <= letter <= "\udfff" for letter in line):
+        raise InputError(f"{path}, line 1 is not UTF-8 text: save the file as CSV in UTF-8.")
     if len(line) == LONGEST_HEADER:
         raise InputError(f"{path} has a first line without an end: it must name the columns.")
     try:
         header = next(csv.reader([line], strict=True), [])
     except csv.Error as error:
-        raise InputError(
-            f"{path}, line 1: the names of the columns cannot be read ({error}): mend that line."
-        ) from None
+        separator = find_separator([line])
+        remedy = f"its fields are separated by {separator!r}; save it with commas" if separator else "mend that line"
+        raise InputError(f"{path}, line 1: the names of the columns cannot be read ({error}): {remedy}.") from None
     if not any(name.strip() for name in header):
-        raise InputError(f"{path} is empty: its first line must name the columns.")
+        raise InputError(f"{path}, line 1 is empty: it must name the columns; remove what stands above them.")
     return [name.strip() for name in header]
+
+
+def find_separator(header: list[str]) -> str | None:
+    """Return what separates the fields of a first line in which no comma does; None where nothing known does."""
+    return next((sign for sign in ";\t|" if len(header) == 1 and sign in header[0] and "," not in header[0]), None)
 
 
 def quote_header(header: list[str], longest: int = 200) -> str:
@@ -215,9 +226,11 @@ def find_columns(path: Path, schema: dict[str, str], columns: dict[str, str]) ->
 
 def say_remedy(header: list[str], schema: dict[str, str], name: str) -> str:
     """Say what to do about a file without a column that it must have."""
-    separator = next((sign for sign in ";\t|" if len(header) == 1 and sign in header[0]), None)
+    separator = find_separator(header)
     if separator is not None:
         return f"its fields are separated by {separator!r}; save it with commas."
+    if header[0].startswith("sep="):
+        return "its first line tells spreadsheets how fields are separated; remove that line."
     if all(value.lstrip("-").isdigit() for value in header[:2]):
         return f"it begins with a row; write the names of the columns above it: {','.join(schema)}."
     remedy = f", or map it in the profile with raw: columns: {{{name}: <name in the file>}}" if schema is EVENTS else ""
