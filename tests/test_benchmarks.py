@@ -55,7 +55,12 @@ def test_a_stage_out_of_step_is_named_with_its_slope(results):
 def test_stages_in_step_are_not_accused(results):
     results["scaling 10"] = section(line(10, "ingest", 200), line(10, "clean", 82))
     finding = benchmarks.draw_scaling(benchmarks.read_scaling(results))
-    assert "no stage grows faster than the log: the steepest slope is 1.01" in finding.reading
+    assert "From 1 to 10 times no slope is above 1.1, from which on a stage counts as growing faster" in finding.reading
+    assert finding.reading.endswith("the steepest is 1.01 (*clean*; 1 is in step).")
+    # What grows out of step where all is small is not hidden.
+    results["scaling 0.1"] = section(line(0.1, "ingest", 1.0), line(0.1, "clean", 0.5))
+    reading = benchmarks.read_slopes(benchmarks.read_scaling(results))
+    assert reading.endswith("Between smaller shops *copy the raw files* grows faster: from 0.1 to 1 times with 1.30.")
 
 
 def test_a_stage_that_waits_is_told_from_one_that_works(results):
@@ -150,14 +155,22 @@ def test_what_several_processes_reach_is_told_beside_one():
         for seed in range(3)
         for number, recall in ((1, 0.5), (2, 0.49 + 0.002 * seed))
     ]
-    found = {"processes": section(*lines) | {"about": {"scale": 0.1, "epochs": 9}}}
-    reading = benchmarks.read_processes(found)
+
+    def tell(**apart) -> str:
+        found = {"processes": section(*lines, {"difference": -0.008, **apart}) | {"about": {"scale": 0.1, "epochs": 9}}}
+        return benchmarks.read_processes(found)
+
+    reading = tell(low=-0.02, high=0.004)
     assert (
         "a generated shop of 0.1 times RetailRocket's size the network learnt 9 epochs with each of 3 seeds" in reading
     )
     assert "by 2 processes at once it has in the mean a Recall@20 of 0.4920 and an MRR@20 of 0.2000" in reading
-    assert "trained by one 0.5000 and 0.2000. Of 1,000 test clicks that is a difference of 8.0 hits" in reading
-    assert "8.0 hits, less than the 32 by which other clicks alone could change them" in reading
+    assert "trained by one 0.5000 and 0.2000. Compared on each of the same 1,000 test clicks, the Recall@20" in reading
+    assert "differs by −0.80 points (95 % interval −2.00 to +0.40, which is no more than other test sessions" in reading
+    assert "(95 % interval −2.00 to −0.10, which is more than other test sessions could change)" in tell(
+        low=-0.02, high=-0.001
+    )
+    assert "differs by −0.80 points (too few sessions for an interval)" in tell(low=None, high=None)
     assert "takes 40 seconds instead of 20 seconds (medians), 2.0 times as long on the same cores" in reading
 
 
@@ -167,8 +180,10 @@ def test_networks_are_scored_on_the_same_clicks(tmp_path):
         write_parquet_frame(tmp_path / "processed" / f"sequences_{part}.parquet", clicks)
     settings = Settings(units=8, epochs=30, negatives=4, embedding_dropout=0.0)
     lines = list(processes.compare(Workspace(tmp_path), settings, processes=1, seeds=2, threads=1))
-    assert [(each["seed"], each["processes"]) for each in lines] == [(0, 1), (0, 1), (1, 1), (1, 1)]
-    assert all(each["clicks"] == 60 and each["recall@20"] == 1 and each["mrr@20"] > 0.9 for each in lines)
+    *trainings, apart = lines
+    assert [(each["seed"], each["processes"]) for each in trainings] == [(0, 1), (0, 1), (1, 1), (1, 1)]
+    assert all(each["clicks"] == 60 and each["recall@20"] == 1 and each["mrr@20"] > 0.9 for each in trainings)
+    assert apart == {"difference": 0.0, "low": 0.0, "high": 0.0}
 
 
 def test_under_a_smaller_limit_the_largest_shop_has_a_slope_of_its_own(results):

@@ -4,6 +4,7 @@ All of it stands in bench/results.json: for each section the day, the commit, th
 measured. A report says what is there, and of the rest that it was not measured.
 """
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -15,7 +16,17 @@ from smartrocket import figures
 from smartrocket.files import read_json
 from smartrocket.findings import Finding
 from smartrocket.tables import table
-from smartrocket.wording import capitalise, duration, joined, number, percent, plural, read_megabytes, write_date
+from smartrocket.wording import (
+    capitalise,
+    duration,
+    joined,
+    number,
+    percent,
+    plural,
+    points,
+    read_megabytes,
+    write_date,
+)
 
 DATA_STAGES = {
     "ingest": "copy the raw files",
@@ -210,8 +221,26 @@ def read_slopes(scaling: pd.DataFrame) -> str:
                 f" At the larger size not all of it fits into the `memory_limit` of {spills[0]['memory_limit']}: for a "
                 f"while {joined(parts)} lay on the disk."
             )
-        return sentence + text
-    return sentence + f"{span} no stage grows faster than the log: the steepest slope is {max(slopes.values()):.2f}."
+        return sentence + text + read_smaller(scaling)
+    steepest = max(slopes, key=slopes.__getitem__)
+    return (
+        f"{sentence}{span} no slope is above {STEEPEST}, from which on a stage counts as growing faster than the log: "
+        f"the steepest is {slopes[steepest]:.2f} (*{STAGES[steepest]}*; 1 is in step).{read_smaller(scaling)}"
+    )
+
+
+def read_smaller(scaling: pd.DataFrame) -> str:
+    """Say which stage grows most between two smaller sizes, where that is faster than the log; else nothing."""
+    found = []
+    for stage, part in scaling.groupby("stage", sort=False):
+        rows = part.sort_values("scale")[["scale", "seconds"]].to_numpy()
+        for (small, less), (large, more) in itertools.pairwise(rows[:-1]):
+            if less >= SHORTEST_SECONDS and (slope := find_slope([small, large], [less, more])) > STEEPEST:
+                found.append((slope, stage, small, large))
+    if not found:
+        return ""
+    slope, stage, small, large = max(found)
+    return f" Between smaller shops *{STAGES[stage]}* grows faster: from {small:g} to {large:g} times with {slope:.2f}."
 
 
 def show_scaling(scaling: pd.DataFrame) -> str:
@@ -342,25 +371,27 @@ def read_spills(run: pd.DataFrame) -> str:
 
 def read_processes(results: Mapping[str, dict]) -> str:
     """Say what GRU4Rec reaches that several processes trained together, beside one that was trained by one."""
-    frame = pd.DataFrame(list_lines(results, "processes"))
-    if frame.empty:
+    *trainings, apart = list_lines(results, "processes") or [None]
+    if not trainings:
         return "What several processes reach together was not measured: `make bench` does it."
+    frame = pd.DataFrame(trainings)
     about, seeds = results["processes"]["about"], frame["seed"].nunique()
     means = frame.groupby("processes")[["recall@20", "mrr@20"]].mean()
     middle = frame.groupby("processes")["seconds"].median()
     one, several = middle.index.min(), middle.index.max()
     clicks = int(frame["clicks"].iloc[0])
-    apart = abs(means.at[several, "recall@20"] - means.at[one, "recall@20"]) * clicks
-    # Two standard deviations of as many hits, were each click one toss of a coin.
-    chance = 2 * math.sqrt(clicks * means.at[one, "recall@20"] * (1 - means.at[one, "recall@20"]))
+    told = "too few sessions for an interval"
+    if apart["low"] is not None:
+        chance = "no more than" if apart["low"] <= 0 <= apart["high"] else "more than"
+        low, high = (points(apart[end], 2) for end in ("low", "high"))
+        told = f"95 % interval {low} to {high}, which is {chance} other test sessions could change"
     return (
         f"On a generated shop of {say_size(about['scale'])} the network learnt {plural(about['epochs'], 'epoch')} with "
         f"each of {plural(seeds, 'seed')}. Trained by {several} processes at once it has in the mean a Recall@20 of "
         f"{means.at[several, 'recall@20']:.4f} and an MRR@20 of {means.at[several, 'mrr@20']:.4f}, trained by one "
-        f"{means.at[one, 'recall@20']:.4f} and {means.at[one, 'mrr@20']:.4f}. Of {clicks:,} test clicks that is a "
-        f"difference of {number(apart, 1)} hits, {'less' if apart < chance else 'more'} than the {number(chance)} by "
-        f"which other clicks alone could change them. A training takes {duration(middle[several])} instead of "
-        f"{duration(middle[one])} (medians), {middle[several] / middle[one]:.1f} times as long on the same cores."
+        f"{means.at[one, 'recall@20']:.4f} and {means.at[one, 'mrr@20']:.4f}. Compared on each "
+        f"of the same {clicks:,} test clicks, the Recall@20 differs by {points(apart['difference'], 2)} points "
+        f"({told}). A training takes {duration(middle[several])} instead of {duration(middle[one])} (medians), {middle[several] / middle[one]:.1f} times as long on the same cores."
     )
 
 
