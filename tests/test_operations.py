@@ -1,4 +1,4 @@
-"""The workflow and the container file do what make can do, and nothing else of this project."""
+"""The workflows and the container file do what make can do, and nothing else of this project."""
 
 import re
 
@@ -8,7 +8,7 @@ import yaml
 from smartrocket.files import ROOT
 from smartrocket.printing import list_pages
 
-WORKFLOW = ROOT / ".github" / "workflows" / "pages.yml"
+WORKFLOWS = ROOT / ".github" / "workflows"
 CONTAINER = ROOT / "Containerfile"
 
 
@@ -24,7 +24,12 @@ def find_calls(text: str) -> set[str]:
 
 @pytest.fixture(scope="module")
 def workflow() -> dict:
-    return yaml.safe_load(WORKFLOW.read_text(encoding="utf-8"))
+    return read_workflow("pages")
+
+
+def read_workflow(name: str) -> dict:
+    """Return what a workflow says."""
+    return yaml.safe_load((WORKFLOWS / f"{name}.yml").read_text(encoding="utf-8"))
 
 
 def list_steps(workflow: dict) -> list[dict]:
@@ -48,6 +53,18 @@ def test_the_workflow_installs_quarto_and_publishes_the_site(workflow):
     assert workflow["jobs"]["deploy"]["needs"] == "build"
     order = [step.get("uses", step.get("run")).split("@")[0] for step in workflow["jobs"]["build"]["steps"]]
     assert order.index("quarto-dev/quarto-actions/setup") < order.index("make report")
+
+
+def test_all_tests_run_at_each_push_in_a_container_that_has_what_they_need():
+    tests = read_workflow("tests")
+    # YAML takes the word "on" for a truth value.
+    assert {"push", "schedule"} <= set(tests[True])
+    job = tests["jobs"]["test"]
+    commands = "\n".join(step["run"] for step in job["steps"] if "run" in step)
+    assert find_calls(commands) == {"test", "fuzz"} <= read_targets()
+    # Debian's packages, as README names them for the tests.
+    assert job["container"].startswith("debian:")
+    assert {"chromium", "openjdk-17-jre-headless", "python3-venv"} <= set(commands.split())
 
 
 def test_the_container_file_calls_targets_that_exist():

@@ -391,7 +391,8 @@ def read_processes(results: Mapping[str, dict]) -> str:
         f"{means.at[several, 'recall@20']:.4f} and an MRR@20 of {means.at[several, 'mrr@20']:.4f}, trained by one "
         f"{means.at[one, 'recall@20']:.4f} and {means.at[one, 'mrr@20']:.4f}. Compared on each "
         f"of the same {clicks:,} test clicks, the Recall@20 differs by {points(apart['difference'], 2)} points "
-        f"({told}). A training takes {duration(middle[several])} instead of {duration(middle[one])} (medians), {middle[several] / middle[one]:.1f} times as long on the same cores."
+        f"({told}). A training takes {duration(middle[several])} instead of {duration(middle[one])} (medians), "
+        f"{middle[several] / middle[one]:.1f} times as long on the same cores."
     )
 
 
