@@ -875,6 +875,8 @@ def main() -> int:
             name, wrong = try_profile(seed, profile, kind)
             note(f"{profile}.yaml: {name} (seed {seed})", wrong)
     total = tally.total()
+    if not total:
+        parser.error("no mutation was tried: give more tries, or the name of one that there is.")
     if not options.only and total >= ENOUGH:
         found = {"tried": total, "shops": len(shops), "profiles": len(kinds), "seed": options.seed, "wrong": failures}
         keep_results("mutations", [found], options.output)

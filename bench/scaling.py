@@ -21,7 +21,7 @@ from stages import MODELS, TABLES, find_table
 
 # Only the standard library is imported here: a process starts with the peak memory of the one that started it.
 BENCH = Path(__file__).parent
-SMALLEST = 0.0001
+SMALLEST, LARGEST = 0.0001, 1000
 
 
 def measure_size(folder: Path, scale: float, runs: int, limits: list[str]) -> Iterator[tuple[str, dict]]:
@@ -75,8 +75,9 @@ def main(words: list[str] | None = None) -> None:
     parser.add_argument("--limits", nargs="*", default=[], help="what else the engine may hold, such as 1GB 200MB")
     parser.add_argument("--output", type=Path, default=RESULTS, help="file of results that takes the lines")
     options = parser.parse_args(words)
-    if min(options.sizes) < SMALLEST:
-        parser.error(f"{min(options.sizes):g} is too small: a shop needs {SMALLEST:g} of RetailRocket's size")
+    for size in options.sizes:
+        if not SMALLEST <= size <= LARGEST:
+            parser.error(f"{size:g} is no size: give one from {SMALLEST:g} to {LARGEST:g} times RetailRocket's")
     place = ROOT / "build" / "bench"
     place.mkdir(parents=True, exist_ok=True)
     for scale in options.sizes:
