@@ -68,7 +68,10 @@ def test_in_full_precision_the_steps_give_pytorchs_lists(model):
     scores = model.score(sessions)
     for session, own, listed in zip(lists_of(sessions), scores, top_items(scores), strict=True):
         assert network.score_items(session) == pytest.approx(own, abs=1e-5)
-        assert network.list_items(session).tolist() == listed.tolist()
+        found = network.list_items(session)
+        assert len(set(found)) == len(listed)
+        # Only items whose scores the rounding of their sums could swap may stand in another order.
+        assert own[found] == pytest.approx(own[listed], abs=1e-5)
 
 
 def test_a_step_is_the_formula_of_the_description():
