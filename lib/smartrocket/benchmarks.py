@@ -583,7 +583,7 @@ def write_trials(results: Mapping[str, dict]) -> str:
             f"**Bad input** (`make fuzz`): {line['tried']:,} mutations of raw files ({line['shops']:,}) and profiles "
             f"({line['profiles']:,}) were tried, and {verdict}. Right is that notebooks 1 to 3 end with a ledger "
             "that counts what was dropped, as an oracle of its own counts it, or with one clear error. Where a file is "
-            "no longer CSV that every reader takes for the same rows (zero bytes, stray quotes), either will do."
+            "no longer CSV that every reader takes for the same rows (zero bytes, stray quotes), an error is as good."
             + say_where(results, "mutations")
         )
     for line in list_lines(results, "corners"):
