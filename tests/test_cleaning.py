@@ -211,14 +211,18 @@ def test_a_log_lies_on_whole_days(connection):
 
 def test_a_log_of_a_century_is_refused(connection):
     """Some wrong clocks, each less than a year from the next, would else hold all of it together."""
-    moments = [START - step * 300 * 24 * HOUR for step in range(37)]
+    moments = [START - step * 275 * 24 * HOUR for step in range(41)]
     table = load(connection, pd.DataFrame({"timestamp": moments}, dtype="int64"), {"timestamp": "int64"})
-    assert cleaning.find_span(table)[0] <= moments[-1]
-    table = load(connection, pd.DataFrame({"timestamp": [*moments, moments[-1] - 300 * 24 * HOUR]}), {})
-    with pytest.raises(
-        InputError, match="no log is that long: in some rows the timestamp is of a clock that was wrong"
-    ):
+    first, last = cleaning.find_span(table)
+    assert (last + 1 - first) // (24 * HOUR) == cleaning.LONGEST_LOG_DAYS + 1
+    table = load(connection, pd.DataFrame({"timestamp": [*moments, moments[-1] - 24 * HOUR]}), {"timestamp": "int64"})
+    with pytest.raises(InputError) as refused:
         cleaning.find_span(table)
+    first, last = (pd.Timestamp(moment, unit="ms") for moment in (moments[-1] - 24 * HOUR, START))
+    assert str(refused.value) == (
+        f"the events reach from {first:%Y-%m-%d} to {last:%Y-%m-%d}, and no log is that long: in some rows the "
+        "timestamp is of a clock that was wrong. Remove these rows from the file of events, then run make again."
+    )
 
 
 def test_a_tree_has_an_end(connection):
