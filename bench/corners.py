@@ -18,6 +18,7 @@ from pathlib import Path
 from random import Random
 
 import pandas as pd
+import pyarrow.parquet as pq
 import yaml
 
 from faults import Copy
@@ -175,18 +176,28 @@ def try_corner(copy: Copy, name: str, folder: Path) -> str | None:
     counted = (facts["events_rows_in"]["value"], facts["events_rows_kept"]["value"])
     if counted != (len(shop.events), len(shop.events)):
         return f"its ledger has {counted[0]} events and keeps {counted[1]}, of {len(shop.events)} good ones"
-    if strange := find_strangers(copy.folder / f"build/{PROFILE}/processed/forecasts.parquet", shop):
-        return f"its forecasts are of {strange}, which it does not have"
+    if wrong := find_strangers(copy.folder / f"build/{PROFILE}", shop):
+        return f"its tables and its files do not agree on {wrong}"
     problems = find_problems(copy.folder / "_site")
     return "; ".join(problems)[:1500] or None
 
 
-def find_strangers(path: Path, shop: Shop) -> list[str]:
-    """Return the items and categories that are in the forecasts and not in the shop."""
-    forecasts = pd.read_parquet(path, columns=["level", "series"]).drop_duplicates()
-    known = {"item": {row[3] for row in shop.events}, "total": {0}}
-    known["category"] = {category for category, _ in shop.tree} | {NO_CATEGORY}
-    return [f"{row.level} {row.series}" for row in forecasts.itertuples() if row.series not in known[row.level]]
+def find_strangers(build: Path, shop: Shop) -> list[str]:
+    """Return the items and categories that are in the forecasts and not in the shop, the categories of these items
+    that are missing there, and the categories whose parent in the tree is not that of the shop.
+    """
+    forecasts = pd.read_parquet(build / "processed/forecasts.parquet", columns=["level", "series"])
+    named = {level: set(rows["series"].tolist()) for level, rows in forecasts.groupby("level")}
+    described = {item: category for _, item, name, category in shop.properties if name == "categoryid"}
+    items, categories = named.get("item", set()), named.get("category", set())
+    strangers = [f"item {item}" for item in sorted(items - {row[3] for row in shop.events})]
+    known = {category for category, _ in shop.tree} | {NO_CATEGORY}
+    missing = {described.get(item, NO_CATEGORY) for item in items} - categories if categories else set()
+    strangers += [f"category {category}" for category in sorted((categories - known) | missing)]
+    tree = pq.read_table(build / "interim/categories.parquet", columns=["categoryid", "parentid"]).to_pylist()
+    pairs = {(row["categoryid"], row["parentid"]) for row in tree}
+    odd = {own for own, _ in pairs ^ {(own, up or None) for own, up in shop.tree}}
+    return strangers + [f"parent of {own}" for own in sorted(odd)]
 
 
 def main() -> int:

@@ -209,6 +209,15 @@ def test_a_log_lies_on_whole_days(connection):
     assert span() == (0, 0)
 
 
+def test_long_numbers_of_categories_keep_their_parents():
+    for start in (2**53, 2**62 - 3, 1 - 2**62):
+        rows = [(start, None), (start + 1, start), (start + 2, start + 1)]
+        raw = pd.DataFrame(rows, columns=["categoryid", "parentid"], dtype=object).astype("Int64")
+        tree, _ = cleaning.climb_tree(cleaning.judge_categories(raw))
+        assert tree["parentid"].tolist() == [pd.NA, start, start + 1]
+        assert tree["root"].tolist() == [start] * 3
+
+
 def test_a_log_of_a_century_is_refused(connection):
     """Some wrong clocks, each less than a year from the next, would else hold all of it together."""
     moments = [START - step * 275 * 24 * HOUR for step in range(41)]

@@ -349,7 +349,8 @@ def climb_tree(judged: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
                 f"the category tree puts category {category} more than {DEEPEST_LEVEL} levels deep: mend its parentids."
             )
         rows.append((category, parent, len(path) - 1, path[0], "/".join(map(str, path))))
-    tree = pd.DataFrame(rows, columns=["categoryid", "parentid", "level", "root", "path"])
+    # As objects: where a parent is missing, a float would stand for it, and long ids would run into each other.
+    tree = pd.DataFrame(rows, columns=["categoryid", "parentid", "level", "root", "path"], dtype=object)
     tree = tree.astype({"categoryid": "int64", "parentid": "Int64", "level": "int32", "root": "int64", "path": "str"})
     return tree.sort_values("path", ignore_index=True), {"orphans": len(orphans), "cycles": len(circles)}
 

@@ -197,8 +197,9 @@ def rolling_folds(split: Split, folds: int, check_days: int) -> list[Fold]:
     for position in range(folds):
         origin = split.test_origins[0] - position * check_days * DAY
         fold = fold_before(split.fold.train_first, origin, split.horizon, check_days)
-        if fold is not None:
-            planned.insert(0, fold)
+        if fold is None:
+            break
+        planned.insert(0, fold)
     return planned
 
 

@@ -27,6 +27,8 @@ from smartrocket.generator import ShopDesign
 PARAMS = ROOT / "params"
 # Whoever has more to mend reads no further.
 MOST_PROBLEMS = 12
+# Of a range that is searched.
+MOST_STEPS = 1_000_000
 
 
 class Strict(BaseModel):
@@ -49,12 +51,27 @@ def to_moment(day: date | datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-Moment = date | datetime
+def in_calendar(day: date | datetime) -> date | datetime:
+    """Return a day or time of the years that a log may be of. Raises ValueError for another."""
+    if not 1990 <= day.year < 2100:
+        raise ValueError("must lie in the years from 1990 to 2099")
+    return day
+
+
+Day = Annotated[date, AfterValidator(in_calendar)]
+Moment = Annotated[date | datetime, AfterValidator(in_calendar)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 # Beyond these the calendar ends: no log is longer than some thirty years, and no pause in a visit than a year.
 Days = Annotated[int, Field(ge=1, le=11_000)]
 Weeks = Annotated[int, Field(ge=1, le=1_500)]
 Minutes = Annotated[int, Field(ge=1, le=525_600)]
+# Beyond these no machine has the memory.
+Size = Annotated[int, Field(ge=1, le=10_000)]
+Batch = Annotated[int, Field(ge=1, le=1_000_000)]
+Folds = Annotated[int, Field(ge=1, le=100)]
+# A file's or folder's name that no system has is none.
+Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]+$")]
+Folder = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$")]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -88,6 +105,12 @@ class Range(Strict):
             raise ValueError(f"low ({self.low:g}) must not be above high ({self.high:g})")
         if self.log and self.low <= 0:
             raise ValueError(f"low ({self.low:g}) must be above 0 where log is true")
+        if self.log and self.step is not None:
+            raise ValueError("step and log cannot be had together: leave one out")
+        if self.integer and not all(value.is_integer() for value in (self.low, self.high, self.step or 1.0)):
+            raise ValueError("low, high and step must be whole numbers where integer is true")
+        if self.step is not None and not (self.high - self.low) / MOST_STEPS <= self.step:
+            raise ValueError(f"step ({self.step:g}) must not divide the range into more than {MOST_STEPS:,} parts")
         return self
 
     def ends(self) -> list:
@@ -110,8 +133,8 @@ class Boosting(Strict):
     num_leaves: Annotated[int, Field(ge=2, le=131_072)] | None = None
     max_depth: Annotated[int, Field(ge=-1, le=10**6)] | None = None
     min_data_in_leaf: Annotated[int, Field(ge=0, le=10**9)] | None = None
-    feature_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
-    bagging_fraction: Annotated[float, Field(gt=0, le=1)] | None = None
+    feature_fraction: Annotated[float, Field(ge=0.01, le=1)] | None = None
+    bagging_fraction: Annotated[float, Field(ge=0.01, le=1)] | None = None
     bagging_freq: Annotated[int, Field(ge=0, le=10**9)] | None = None
     lambda_l1: Annotated[float, Field(ge=0)] | None = None
     lambda_l2: Annotated[float, Field(ge=0)] | None = None
@@ -122,18 +145,18 @@ class Boosting(Strict):
 class Network(Strict):
     """The settings of GRU4Rec; what they mean stands at `smartrocket.gru4rec.Settings`."""
 
-    units: Count | None = None
+    units: Size | None = None
     tied: bool | None = None
     loss: Literal["cross-entropy", "bpr-max"] | None = None
     epochs: Count | None = None
-    batch_clicks: Count | None = None
+    batch_clicks: Batch | None = None
     longest_session: Annotated[int, Field(ge=2, le=10**9)] | None = None
     learning_rate: Rate | None = None
     final_rate: Share | None = None
     momentum: Annotated[float, Field(ge=0, lt=1)] | None = None
     embedding_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
     hidden_dropout: Annotated[float, Field(ge=0, lt=1)] | None = None
-    negatives: Count | None = None
+    negatives: Batch | None = None
     sampling_power: Share | None = None
     logq: Share | None = None
     bpr_regularisation: Annotated[float, Field(ge=0)] | None = None
@@ -168,20 +191,20 @@ class Shop(Strict):
 class Raw(Strict):
     """Where the raw files lie and how they name their columns."""
 
-    folder: str | None
-    events: str
-    properties: list[str]
-    category_tree: str
+    folder: Folder | None
+    events: Name
+    properties: list[Name]
+    category_tree: Name
     columns: dict[Column, str]
 
 
 class Shared(Strict):
     """What several notebooks use."""
 
-    seed: Annotated[int, Field(ge=0, lt=2**63)]
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
     threads: Annotated[int, Field(ge=1, le=1024)]
     engine: Literal["duckdb", "spark"]
-    memory_limit: Annotated[str, Field(pattern=r"^(\d{0,5}[1-9]\d{0,5}(\.\d+)?|0\.\d*[1-9]\d*)(MB|GB)$")]
+    memory_limit: Annotated[str, Field(pattern=r"^([1-9]\d{0,5}(\.\d+)?|0\.\d*[1-9]\d*)(MB|GB)$")]
     time_zone: Annotated[str, AfterValidator(known_time_zone)]
     session_gap_minutes: Minutes
     horizon_days: Annotated[int, Field(ge=1, le=28)]
@@ -239,14 +262,14 @@ class ForecastBaseline(Strict):
 
     test_weeks: Weeks
     check_weeks: Weeks
-    test_start: date | None
-    check_start: date | None
-    breaks: list[date] | None
+    test_start: Day | None
+    check_start: Day | None
+    breaks: list[Day] | None
     train_stride_days: Days
     train_rows: Count | None
     average_days: Days
     min_test_units: Count
-    resamples: Count
+    resamples: Size
     trees: Count
     patience: Count
     boosting: Boosting
@@ -258,7 +281,7 @@ class ForecastTuning(Strict):
     trials: Count
     timeout_seconds: Positive | None
     search_score: Literal["poisson_deviance", "squared_error"]
-    folds: Count
+    folds: Folds
     fold_days: Days
     train_stride_days: Days
     train_rows: Count | None
@@ -451,6 +474,9 @@ def explain(problem: dict, path: Path, content: dict) -> str:
     section = content.get(place[0])
     own = place[0] in content and (len(place) == 1 or not isinstance(section, dict) or place[1] in section)
     shown = name_file(path if own or place[0] not in SECTIONS else PARAMS / "defaults.yaml")
+    if problem["type"] == "value_error" and not own:
+        # Two keys contradict each other, of which the profile names one and the defaults the other.
+        shown = f"{name_file(path)} with {shown}"
     key = ".".join(map(str, place))
     if problem["type"] == "extra_forbidden" or problem["loc"][-1] == "[key]":
         known = list_keys(place[:-1]) or re.findall(r"'(.+?)'", problem.get("ctx", {}).get("expected", ""))
@@ -461,6 +487,8 @@ def explain(problem: dict, path: Path, content: dict) -> str:
     if problem["type"] == "missing":
         return f"{shown}: {key} is missing; give it a value."
     message = problem["msg"].removeprefix("Value error, ")
+    if isinstance(problem["input"], dict) and problem["type"] == "value_error":
+        return f"{shown}: {key}: {message}."
     return f"{shown}: {key} is {reprlib.repr(problem['input'])}; {message[0].lower()}{message[1:]}."
 
 
