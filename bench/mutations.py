@@ -46,6 +46,8 @@ MARKUP = "<script>alert(1)</script><b>&\"' {{< var x >}} @fig-a"
 SECONDS_TO_END = 120
 # A tally of fewer tries is not kept: it would take the place of one that says more.
 ENOUGH = 500
+# What an error tells the reader to do.
+REMEDY = re.compile(r"\b(save|copy|mend|remove|write|give|rename|name|export|must be)\b")
 # How often whoever waits is told how far it is.
 TOLD_AFTER = 50
 NOTEBOOKS = ("01_eda", "02_cleaning", "03_features")
@@ -403,13 +405,14 @@ def list_mutations() -> list[tuple[str, str, Mutation]]:
 
 @dataclass
 class Verdict:
-    """What must come of a mutated shop: the ledger (file -> outcome -> rows), or an error.
+    """What must come of a mutated shop: the ledger (file -> outcome -> rows) and the events it keeps, or an error.
 
     `either` where the bytes are not CSV that two readers would surely take for the same rows: an error is as good. A
     file in which the oracle finds no rows at all is not in the ledger then.
     """
 
     ledger: dict[str, Counter] = field(default_factory=dict)
+    events: Counter = field(default_factory=Counter)
     error: bool = False
     either: bool = False
 
@@ -431,7 +434,10 @@ def judge_shop(folder: Path) -> Verdict:
             rows, odd = read_rows(path.read_bytes(), name) if path.exists() else ([], False)
             verdict.either |= odd
             if rows is not None:
-                verdict.ledger[LEDGER[name]] = Counter(JUDGES[name](rows))
+                judged = list(JUDGES[name](rows))
+                verdict.ledger[LEDGER[name]] = Counter(outcome for outcome, _ in judged)
+                if name == EVENTS:
+                    verdict.events = Counter(event for outcome, event in judged if outcome == "kept")
     except UnreadableError:
         verdict.error = True
     if not verdict.ledger.get("events", {"kept": 1})["kept"]:
@@ -505,8 +511,8 @@ def judge_time(milliseconds: int | None) -> str | None:
     return None if first * 1000 <= milliseconds <= last * 1000 else "timestamp out of range"
 
 
-def judge_events(rows: list[dict[str, str]]) -> Iterator[str]:
-    """Yield the outcome of each event."""
+def judge_events(rows: list[dict[str, str]]) -> Iterator[tuple[str, tuple]]:
+    """Yield the outcome of each event, and the event: time, visitor, type, item, transaction."""
     outcomes, days = [], Counter()
     for row in rows:
         moment, visitor, item, order = (
@@ -534,11 +540,11 @@ def judge_events(rows: list[dict[str, str]]) -> Iterator[str]:
     seen = set()
     for reason, event in outcomes:
         if reason is None and not first <= event[0] // DAY <= last:
-            yield "beyond a silence of more than a year"
+            yield "beyond a silence of more than a year", event
         elif reason is None and event in seen:
-            yield "exact duplicate"
+            yield "exact duplicate", event
         else:
-            yield reason or "kept"
+            yield reason or "kept", event
         if reason is None:
             seen.add(event)
 
@@ -555,15 +561,15 @@ def find_busiest(days: Counter) -> tuple[int, int]:
     return best[0], best[-1]
 
 
-def judge_properties(rows: list[dict[str, str]]) -> Iterator[str]:
-    """Yield the outcome of each property row."""
+def judge_properties(rows: list[dict[str, str]]) -> Iterator[tuple[str, dict]]:
+    """Yield the outcome of each property row, and the row."""
     for row in rows:
         role, value = row["property"], row["value"]
         if role not in ("categoryid", "790", "available", "name"):
-            yield "other property"
+            yield "other property", row
             continue
         price = read_price(value)
-        yield (
+        outcome = (
             judge_time(read_whole(row["timestamp"]))
             or (read_whole(row["itemid"]) is None and "no readable item id")
             or (role == "categoryid" and read_whole(value) is None and "category is not a number")
@@ -574,6 +580,7 @@ def judge_properties(rows: list[dict[str, str]]) -> Iterator[str]:
             or (role == "name" and not value.strip(" \t\n\r\f") and "name is empty")
             or "kept"
         )
+        yield outcome, row
 
 
 def read_price(text: str) -> float | None:
@@ -585,20 +592,23 @@ def read_price(text: str) -> float | None:
     return price if abs(price) < float("inf") else None
 
 
-def judge_tree(rows: list[dict[str, str]]) -> Iterator[str]:
-    """Yield the outcome of each row of the category tree. Raises UnreadableError where it cannot be taken."""
+def judge_tree(rows: list[dict[str, str]]) -> Iterator[tuple[str, dict]]:
+    """Yield the outcome of each row of the category tree, and the row.
+
+    Raises UnreadableError where the tree cannot be taken.
+    """
     parents: dict[int, int | None] = {}
     for row in rows:
         category, parent = read_whole(row["categoryid"]), read_whole(row["parentid"])
         if row["parentid"].strip(" \t\n\r\f") and parent is None:
             raise UnreadableError
         if category is None:
-            yield "no readable category id"
+            yield "no readable category id", row
         elif category in parents:
-            yield "category listed again"
+            yield "category listed again", row
         else:
             parents[category] = parent
-            yield "kept"
+            yield "kept", row
     # A circle is cut at its smallest member, so that one of more than a hundred is as deep as a chain.
     for category in parents:
         path = [category]
@@ -702,8 +712,9 @@ def try_shop(seed: int, file: str, name: str, mutation: Mutation, run: Callable[
 
 
 def judge_error(message: str, file: str, verdict: Verdict) -> str | None:
-    """Return what is wrong with an error about a file, or None."""
-    if not any(name in message for name in (file, LEDGER[file])) or "\n" in message or len(message) > 900:
+    """Return what is wrong with an error about a file, or None: it must name the file and end in what to do."""
+    names_file = any(name in message for name in (file, LEDGER[file]))
+    if not names_file or not REMEDY.search(message) or "\n" in message or len(message) > 900:
         return f"an error that does not say what to do: {message[:900]}"
     return None if verdict.error or verdict.either else f"an error where a report was due: {message}"
 
@@ -715,16 +726,28 @@ def judge_report(build: Path, shown: str, verdict: Verdict) -> str | None:
     ledger: dict[str, Counter] = {name: Counter() for name in LEDGER.values()}
     for row in parquet.read_table(build / "interim/ledger.parquet").to_pylist():
         ledger[row["file"]][row["outcome"]] += row["rows"]
-    kept = parquet.read_metadata(build / "interim/events.parquet").num_rows
-    if kept != ledger["events"]["kept"]:
-        return f"the ledger keeps {ledger['events']['kept']} events, the table has {kept}"
+    events = read_events(build)
+    if events.total() != ledger["events"]["kept"]:
+        return f"the ledger keeps {ledger['events']['kept']} events, the table has {events.total()}"
     if verdict.error and not verdict.either:
         return f"a report where an error was due: {ledger}"
     if verdict.ledger != {name: ledger[name] for name in verdict.ledger}:
         return f"the ledger says {ledger}, the oracle {verdict.ledger}"
+    if "events" in verdict.ledger and events != verdict.events:
+        return f"events {events - verdict.events} are kept, where the oracle keeps {verdict.events - events}"
     if re.search(r"<script>alert|<b>&\"|\{\{< var x", shown.replace("&#123;", "")):
         return "markup of the shop's texts is shown as it is"
     return None
+
+
+def read_events(build: Path) -> Counter:
+    """Return how often each event is kept, written as the oracle writes it."""
+    from pyarrow import compute, parquet
+
+    columns = ["timestamp", "visitorid", "event", "itemid", "transactionid"]
+    times, *others = parquet.read_table(build / "interim/events.parquet", columns=columns).columns
+    milliseconds = compute.cast(compute.cast(times, "timestamp[ms]"), "int64")
+    return Counter(zip(*(column.to_pylist() for column in (milliseconds, *others)), strict=True))
 
 
 # ---- profiles --------------------------------------------------------------------------------------------

@@ -43,8 +43,9 @@ def test_what_must_not_happen_is_told_apart():
     judge = lambda run: try_shop(1, mutations.EVENTS, "none", none, run)  # noqa: E731
     assert judge(run_stages) is None
     assert "a traceback" in judge(fail(KeyError("itemid")))
-    assert "does not say what to do" in judge(fail(InputError("something is wrong")))
-    assert "an error where a report was due" in judge(fail(InputError("events.csv is not to my taste.")))
+    assert "does not say what to do" in judge(fail(InputError("something is wrong: save it anew.")))
+    assert "does not say what to do" in judge(fail(InputError("events.csv is wrong.")))
+    assert "an error where a report was due" in judge(fail(InputError("events.csv is not to my taste: mend it.")))
 
     def shows_markup(folder):
         run_stages(folder)
@@ -56,7 +57,16 @@ def test_what_must_not_happen_is_told_apart():
         run_stages(folder)
         return ""
 
+    def mistakes_an_item(folder):
+        header, first, *rest = (folder / "raw/events.csv").read_text().splitlines()
+        moment, visitor, event, item, order = first.split(",")
+        changed = ",".join([moment, visitor, event, str(int(item) + 1000), order])
+        (folder / "raw/events.csv").write_text("\n".join([header, changed, *rest]))
+        run_stages(folder)
+        return ""
+
     assert "markup" in judge(shows_markup)
+    assert "are kept, where the oracle keeps" in judge(mistakes_an_item)
     assert "the ledger says" in judge(loses_rows)
 
 

@@ -12,12 +12,32 @@ from pathlib import Path
 import papermill
 import yaml
 from nbclient.exceptions import DeadKernelError
+from papermill.engines import NBClientEngine, NotebookExecutionManager, papermill_engines
 
 from smartrocket.errors import InputError, explain_system_error
 from smartrocket.files import ROOT, find_commit, hash_file, read_json, remove, write_json
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rawfiles import RawFiles
 from smartrocket.workspace import Workspace
+
+
+class SavingInTheEnd(NBClientEngine):
+    """Papermill's usual engine, which however writes a notebook before and after all its cells, and not each of them.
+
+    A notebook of fifty figures is some megabytes, and takes as long to write as many a cell to run.
+    """
+
+    @classmethod
+    def execute_managed_notebook(cls, nb_man: NotebookExecutionManager, kernel_name: str, **options) -> None:
+        """Execute the cells. Whatever becomes of them, papermill saves the notebook when this is left."""
+        path, nb_man.output_path = nb_man.output_path, None
+        try:
+            super().execute_managed_notebook(nb_man, kernel_name, **options)
+        finally:
+            nb_man.output_path = path
+
+
+papermill_engines.register("saving_in_the_end", SavingInTheEnd)
 
 
 def run_notebook(notebook: str, profile: str, waited: bool = False) -> Path:
@@ -49,6 +69,7 @@ def run_notebook(notebook: str, profile: str, waited: bool = False) -> Path:
             parameters=parameters,
             cwd=source.parent,
             kernel_name="python3",
+            engine_name="saving_in_the_end",
             progress_bar=sys.stderr.isatty(),
             # Its warning that it talks over TCP on this machine would stand before every notebook.
             extra_arguments=["--log-level=CRITICAL"],
