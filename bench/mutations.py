@@ -21,6 +21,7 @@ import traceback
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
@@ -47,7 +48,7 @@ SECONDS_TO_END = 120
 # A tally of fewer tries is not kept: it would take the place of one that says more.
 ENOUGH = 500
 # What an error tells the reader to do.
-REMEDY = re.compile(r"\b(save|copy|mend|remove|write|give|rename|name|export|must be)\b")
+REMEDY = re.compile(r"\b(save|copy|mend|remove|write|give|rename|name|export|must be)\b", re.IGNORECASE)
 # How often whoever waits is told how far it is.
 TOLD_AFTER = 50
 NOTEBOOKS = ("01_eda", "02_cleaning", "03_features")
@@ -868,6 +869,16 @@ def plan(tries: int, seed: int) -> tuple[list[tuple], list[tuple]]:
     return planned
 
 
+def try_trial(trial: tuple[int, str, str]) -> tuple[str, str | None]:
+    """Try what `plan` has planned, by its names; returns what was tried, and what is wrong with what came of it."""
+    seed, file, name = trial
+    mutation = {each[:2]: each[2] for each in list_mutations()}.get((file, name))
+    if mutation is not None:
+        return f"{file}: {name} (seed {seed})", try_shop(seed, file, name, mutation, run_notebooks)
+    name, wrong = try_profile(seed, file, name)
+    return f"{file}.yaml: {name} (seed {seed})", wrong
+
+
 def main() -> int:
     """Try mutations and print those that fail; returns how many did, at most 1."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -890,13 +901,11 @@ def main() -> int:
         if not tally.total() % TOLD_AFTER:
             print(f"{tally.total()} mutations tried so far", flush=True)
 
-    for seed, file, name, mutation in shops:
-        if not options.only or options.only in f"{file}: {name}":
-            note(f"{file}: {name} (seed {seed})", try_shop(seed, file, name, mutation, run_notebooks))
-    for seed, profile, kind in kinds:
-        if not options.only or options.only in f"{profile}.yaml: {kind}":
-            name, wrong = try_profile(seed, profile, kind)
-            note(f"{profile}.yaml: {name} (seed {seed})", wrong)
+    chosen = [trial[:3] for trial in shops if not options.only or options.only in f"{trial[1]}: {trial[2]}"]
+    chosen += [trial for trial in kinds if not options.only or options.only in f"{trial[1]}.yaml: {trial[2]}"]
+    with ProcessPoolExecutor() as processes:
+        for what, wrong in processes.map(try_trial, chosen):
+            note(what, wrong)
     total = tally.total()
     if not total:
         parser.error("no mutation was tried: give more tries, or the name of one that there is.")

@@ -83,3 +83,13 @@ def test_the_oracle_finds_every_row_of_a_good_shop_kept(tmp_path):
         "item properties": Counter({"kept": 144, "other property": 36}),
         "category tree": Counter(kept=8),
     }
+
+
+def test_what_was_planned_is_tried_by_its_names(monkeypatch):
+    monkeypatch.setattr(mutations, "run_notebooks", fail(KeyError("itemid")))
+    what, wrong = mutations.try_trial(SHOPS[0][:3])
+    assert what == f"{SHOPS[0][1]}: {SHOPS[0][2]} (seed {SHOPS[0][0]})"
+    assert "a traceback" in wrong
+    what, wrong = mutations.try_trial(PROFILES[0])
+    assert what.startswith(f"{PROFILES[0][1]}.yaml: ")
+    assert wrong is None
