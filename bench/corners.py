@@ -211,7 +211,8 @@ def main() -> int:
         copy = Copy(Path(place), target=())
         shrink_models(copy)
         for name in [options.only] if options.only else CORNERS:
-            found = try_corner(copy, name, Path(place) / "shops" / name)
+            # A shop is named after its folder, so that the name does harm, too.
+            found = try_corner(copy, name, Path(place) / "shops" / f"{name} {MARKUP.replace('/', '')}")
             wrong += [name] if found else []
             print(f"{'WRONG  ' if found else ''}{name}: {found or 'a whole report'}", flush=True)
     if not options.only:

@@ -280,9 +280,12 @@ def make_faults(folder: Path, kills: int, seed: int) -> Iterator[tuple[str, dict
 
 
 def is_wrong(seen: dict) -> bool:
-    """Whether a fault left another site or a torn file, was not told as it should, or kept a build from its end."""
+    """Whether a fault left another site or a torn file, was not told as it should, or kept a build from its end.
+
+    Of two builds at once each must end, and each notebook run once.
+    """
     harmed = seen["differing_files"] or seen.get("torn_files")
-    return bool(harmed) or not seen.get("clear", True) or seen.get("succeeded", 2) < 2
+    return bool(harmed) or not seen.get("clear", True) or seen.get("succeeded", 2) < 2 or seen.get("executed", 7) != 7
 
 
 def main() -> int:

@@ -48,7 +48,9 @@ SECONDS_TO_END = 120
 # A tally of fewer tries is not kept: it would take the place of one that says more.
 ENOUGH = 500
 # What an error tells the reader to do.
-REMEDY = re.compile(r"\b(save|copy|mend|remove|write|give|rename|name|export|must be)\b", re.IGNORECASE)
+REMEDY = re.compile(
+    r"\b(copy|compress|keep|map|mend|must|name|put|remove|rename|save|take|unpack|write)\b", re.IGNORECASE
+)
 # How often whoever waits is told how far it is.
 TOLD_AFTER = 50
 NOTEBOOKS = ("01_eda", "02_cleaning", "03_features")
@@ -480,7 +482,7 @@ def read_rows(content: bytes, name: str) -> tuple[list[dict[str, str]] | None, b
     if any("\n" in column for column in header):
         raise UnreadableError
     rows = [row for row in rows if row]
-    if any(len(field.encode()) > 4_000_000 for row in rows for field in row):
+    if any(len(field.encode()) > 4 * 1024**2 for row in rows for field in row):
         raise UnreadableError
     if name == EVENTS and not any("".join(row).strip() for row in rows):
         raise UnreadableError

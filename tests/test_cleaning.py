@@ -254,7 +254,8 @@ def test_a_log_without_a_usable_event_says_why(connection):
     assert str(refused.value) == (
         "of 4 rows of the events none can be used (3 as 'timestamp in seconds', 1 as 'unknown event type'): timestamps "
         "must be milliseconds since 1970, ids whole numbers, events one of view, addtocart, removefromcart, "
-        "transaction, all within the profile's window."
+        "transaction, all within the profile's 02_cleaning: window_start and window_end. Mend the file of events, or "
+        "that window."
     )
     with pytest.raises(InputError, match=r"^the file of events has no row that can be read: "):
         cleaning.require_events(cleaning.make_ledger(judge(connection, []), "events"))

@@ -44,6 +44,8 @@ def test_sites_differ_in_what_is_changed_missing_or_new():
         ({"clear": False}, True),
         ({"succeeded": 2}, False),
         ({"succeeded": 1}, True),
+        ({"succeeded": 2, "executed": 7}, False),
+        ({"succeeded": 2, "executed": 14}, True),
     ],
 )
 def test_a_fault_that_did_harm_is_wrong(seen, wrong):

@@ -160,6 +160,11 @@ def test_any_text_stays_text_in_a_table(name, value):
     assert ">" not in inside
 
 
+def test_no_renderer_takes_a_text_of_a_table_for_an_instruction():
+    said = "{{< var x >}} @fig-a"
+    assert not LEFTOVERS.search(html.unescape(table(pd.DataFrame({said: [said]}), said).data))
+
+
 def test_wording():
     assert number(12345.6) == "12,346"
     assert number(0.5, 2) == "0.50"

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 
 import nbformat
 import pytest
@@ -102,6 +103,14 @@ def test_a_changed_raw_file_is_noticed_by_the_first_notebook_only(project, tmp_p
         path.name for path in project.glob("build/own_shop/inputs/*.json") if path.read_text() != inputs[path.name]
     }
     assert changed == {"01_eda.json"}
+
+
+def test_what_a_folder_is_called_can_be_shown(project, tmp_path):
+    shop = tmp_path / os.fsdecode(b"gar\xffden\x1b tools")
+    shop.mkdir()
+    (shop / "events.csv").write_text(EVENTS)
+    prepare("own_shop", str(shop))
+    assert json.loads((project / "build/own_shop/shop.json").read_text())["title"] == "gar\ufffdden\ufffd tools"
 
 
 def test_a_shop_is_named_after_its_folder_and_described(project, tmp_path):

@@ -1,4 +1,5 @@
 import gzip
+import os
 
 import duckdb
 import numpy as np
@@ -229,6 +230,36 @@ def test_a_file_beside_its_own_parts_is_not_read_twice(tmp_path):
     assert len(RawFiles.describe(raw).properties_paths()) == 2
 
 
+@pytest.mark.parametrize("name", ["item_properties_part3.csv", "item_properties.2.csv.gz"])
+def test_a_part_that_is_not_read_is_told(tmp_path, name):
+    raw = write_shop(tmp_path, HEADER + ROW, "timestamp,itemid,property,value\n")
+    (tmp_path / "item_properties.csv.bak").write_text("an older one\n")
+    assert len(RawFiles.describe(raw).properties_paths()) == 1
+    (tmp_path / name).write_text("timestamp,itemid,property,value\n")
+    with pytest.raises(InputError, match=rf"/{name} is not among the files .* raw: properties .*, or take it out"):
+        check_files(RawFiles.describe(raw))
+
+
+@pytest.mark.parametrize("name", ["events.csv", "item_properties.csv", "category_tree.csv.gz"])
+def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path, name):
+    raw = write_shop(tmp_path, HEADER + ROW)
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name).symlink_to(tmp_path / "moved away.csv")
+    with pytest.raises(InputError, match=rf"/{name} is a link to what is not there: put a CSV file"):
+        check_files(RawFiles.describe(raw))
+    (tmp_path / name).unlink()
+    os.mkfifo(tmp_path / name)
+    with pytest.raises(InputError, match=rf"/{name} is no file: put a CSV file"):
+        check_files(RawFiles.describe(raw))
+
+
+def test_columns_may_differ_in_capitals_only(tmp_path, connection):
+    raw = write_shop(tmp_path, "timestamp,ID,event,id,transactionid,Id\n1430622100000,7,view,5,,9\n")
+    raw["columns"] = {"visitorid": "ID", "itemid": "id"}
+    events = read(tmp_path, connection, raw)["events"]
+    assert events[["visitorid", "itemid"]].to_numpy().tolist() == [[7, 5]]
+
+
 @pytest.mark.parametrize("name", ["events.csv", "item_properties.csv.gz", "category_tree.csv"])
 def test_a_folder_under_the_name_of_a_file_is_not_passed_over(tmp_path, name):
     raw = write_shop(tmp_path, HEADER + ROW)
@@ -286,6 +317,8 @@ def test_what_the_machine_lacks_is_not_said_of_a_file(tmp_path, connection, monk
     [
         (b"PK\x03\x04" + b"x" * 50, r"is a ZIP archive or an Excel workbook, not CSV"),
         (b"PAR1" + b"x" * 50, r"is a Parquet file, not CSV"),
+        (HEADER.encode("utf-32"), r"is UTF-32 text, not CSV"),
+        (gzip.compress(gzip.compress((HEADER + ROW).encode())), "was compressed with gzip twice: unpack it once"),
         (b"x" * 200_000, "has a first line without an end"),
         (b'"timestamp,visitorid\n1,2\n', "line 1: the names of the columns cannot be read"),
         (b"timestamp;visitorid;event;itemid\n1;1;view;1\n", "separated by ';'; save it with commas"),

@@ -174,7 +174,7 @@ def test_a_comma_at_the_end_of_a_line_is_no_field(small_spark, tmp_path):
 def test_what_spark_reads_otherwise_is_not_kept(small_spark, tmp_path, monkeypatch):
     raw = write_shop(tmp_path / "shop", EVENTS)
     read_csv = spark.read_csv
-    monkeypatch.setattr(spark, "read_csv", lambda *given: read_csv(*given).mutate(event=ibis.literal("views")))
+    monkeypatch.setattr(spark, "read_csv", lambda *given: read_csv(*given).mutate(column_2=ibis.literal("views")))
     with pytest.raises(InputError, match=r"/events\.csv: Spark does not read the same .*save it anew .*: duckdb"):
         ingest(raw, Workspace(tmp_path / "build"), small_spark)
     assert not (tmp_path / "build" / "interim" / "raw_events.parquet").exists()

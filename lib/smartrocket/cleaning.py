@@ -204,7 +204,7 @@ def require_events(ledger: pd.DataFrame) -> None:
     raise InputError(
         f"of {plural(int(ledger.rows.sum()), 'row')} of the events none can be used ({reasons}): timestamps must be "
         f"milliseconds since 1970, ids whole numbers, events one of {', '.join(EVENT_TYPES)}, all within "
-        "the profile's window."
+        "the profile's 02_cleaning: window_start and window_end. Mend the file of events, or that window."
     )
 
 
@@ -346,7 +346,8 @@ def climb_tree(judged: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
         path = climb(category, parents)
         if len(path) > DEEPEST_LEVEL:
             raise InputError(
-                f"the category tree puts category {category} more than {DEEPEST_LEVEL} levels deep: mend its parentids."
+                f"the category tree puts category {category} more than {DEEPEST_LEVEL} levels deep: mend the parentids "
+                "in its file."
             )
         rows.append((category, parent, len(path) - 1, path[0], "/".join(map(str, path))))
     # As objects: where a parent is missing, a float would stand for it, and long ids would run into each other.

@@ -41,11 +41,12 @@ def read_table(
     InputError for an empty file and for a missing column, naming it.
     """
     header, names = find_columns(paths[0], schema, columns or {})
-    unique = [f"{name}_{place}" if name not in names.values() else name for place, name in enumerate(header)]
-    table = read_csv(connection, paths, unique, compressed=is_compressed(paths[0]))
+    # By their places, since a shop may tell columns apart by what the engine does not: large and small letters.
+    places = [f"column_{place}" for place in range(len(header))]
+    table = read_csv(connection, paths, places, compressed=is_compressed(paths[0]))
     return table.select(
         **{
-            name: read_column(table[given], kind) if given in header else ibis.null(kind)
+            name: read_column(table[places[header.index(given)]], kind) if given in header else ibis.null(kind)
             for (name, given), kind in zip(names.items(), schema.values(), strict=True)
         }
     )

@@ -16,7 +16,7 @@ from smartrocket.errors import InputError
 from smartrocket.files import ROOT, hash_file, read_json, remove, replacing, write_if_changed, write_json
 from smartrocket.generator import generate
 from smartrocket.lock import remove_unfinished
-from smartrocket.profiles import Profile, load_profile, resolve
+from smartrocket.profiles import UNWRITABLE, Profile, load_profile, resolve
 from smartrocket.rawfiles import RawFiles, check_files
 
 LIBRARY = Path(__file__).parent
@@ -90,7 +90,8 @@ def link_shop(build: Path, folder: Path) -> None:
 def name_shop(build: Path) -> str:
     """Name a shop after the folder of its files."""
     raw = build / "raw"
-    return raw.resolve().name if raw.is_symlink() else build.name
+    name = raw.resolve().name if raw.is_symlink() else build.name
+    return UNWRITABLE.sub("\N{REPLACEMENT CHARACTER}", name)
 
 
 def check_download() -> None:

@@ -13,7 +13,9 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
+    Discriminator,
     Field,
+    Tag,
     ValidationError,
     ValidationInfo,
     field_validator,
@@ -27,6 +29,8 @@ from smartrocket.generator import ShopDesign
 PARAMS = ROOT / "params"
 # Whoever has more to mend reads no further.
 MOST_PROBLEMS = 12
+# Control characters, and halves of a character, which no file can hold.
+UNWRITABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Of a range that is searched.
 MOST_STEPS = 1_000_000
 
@@ -39,8 +43,10 @@ class Strict(BaseModel):
 
 def known_time_zone(name: str) -> str:
     """Return the name of a time zone, if the time zone database has it. Raises ValueError otherwise."""
-    if name not in available_timezones():
-        nearest = difflib.get_close_matches(name, available_timezones(), n=1)
+    # The zone of this machine, whichever that is, is none that another one would know.
+    known = available_timezones() - {"localtime"}
+    if name not in known:
+        nearest = difflib.get_close_matches(name, known, n=1)
         raise ValueError(f"no such time zone{f', did you mean {nearest[0]!r}' if nearest else ''}")
     return name
 
@@ -58,6 +64,13 @@ def in_calendar(day: date | datetime) -> date | datetime:
     return day
 
 
+def writable(text: str) -> str:
+    """Return a text that can be written to a file and shown. Raises ValueError for one with control characters."""
+    if UNWRITABLE.search(text):
+        raise ValueError("must be text without control characters")
+    return text
+
+
 Day = Annotated[date, AfterValidator(in_calendar)]
 Moment = Annotated[date | datetime, AfterValidator(in_calendar)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
@@ -70,8 +83,9 @@ Size = Annotated[int, Field(ge=1, le=10_000)]
 Batch = Annotated[int, Field(ge=1, le=1_000_000)]
 Folds = Annotated[int, Field(ge=1, le=100)]
 # A file's or folder's name that no system has is none.
-Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]+$")]
-Folder = Annotated[str, Field(max_length=4000, pattern=r"^[^\x00]*$")]
+Text = Annotated[str, AfterValidator(writable)]
+Name = Annotated[Text, Field(min_length=1, max_length=200)]
+Folder = Annotated[Text, Field(max_length=4000)]
 Rate = Annotated[float, Field(gt=0, le=10)]
 Positive = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -118,7 +132,15 @@ class Range(Strict):
         return [int(end) if self.integer else end for end in (self.low, self.high)]
 
 
-Interval = Choices | Range
+INTERVALS = {"Choices": Choices, "Range": Range}
+
+
+def tell_interval(value: Any) -> str:
+    """Tell which of the two is meant, so that what is wrong with it is not said of the other."""
+    return "Choices" if isinstance(value, Choices) or (isinstance(value, dict) and "choices" in value) else "Range"
+
+
+Interval = Annotated[Annotated[Choices, Tag("Choices")] | Annotated[Range, Tag("Range")], Discriminator(tell_interval)]
 
 
 class Boosting(Strict):
@@ -184,7 +206,7 @@ def search_space(settings: type[Strict]) -> Any:
 class Shop(Strict):
     """What the report calls the shop, and whether the library makes it up."""
 
-    title: str | None
+    title: Text | None
     generate: ShopDesign | None
 
 
@@ -195,7 +217,7 @@ class Raw(Strict):
     events: Name
     properties: list[Name]
     category_tree: Name
-    columns: dict[Column, str]
+    columns: dict[Column, Text]
 
 
 class Shared(Strict):
@@ -208,7 +230,7 @@ class Shared(Strict):
     time_zone: Annotated[str, AfterValidator(known_time_zone)]
     session_gap_minutes: Minutes
     horizon_days: Annotated[int, Field(ge=1, le=28)]
-    price_property: str
+    price_property: Text
     smallest_group: Count
 
 
@@ -219,9 +241,9 @@ class Eda(Strict):
 class Cleaning(Strict):
     """Notebook 02."""
 
-    category_property: str
-    availability_property: str
-    name_property: str
+    category_property: Text
+    availability_property: Text
+    name_property: Text
     window_start: Moment | None
     window_end: Moment | None
     bot_events_per_day: Count | None
@@ -447,6 +469,8 @@ def read_yaml(path: Path) -> dict:
     shown = name_file(path)
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
+    except OSError as error:
+        raise InputError(f"{shown} cannot be read ({error.strerror}): put a file of sections there.") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{shown} is not a UTF-8 text file: save it as UTF-8.") from error
     except yaml.YAMLError as error:
@@ -479,7 +503,9 @@ def explain(problem: dict, path: Path, content: dict) -> str:
         shown = f"{name_file(path)} with {shown}"
     key = ".".join(map(str, place))
     if problem["type"] == "extra_forbidden" or problem["loc"][-1] == "[key]":
-        known = list_keys(place[:-1]) or re.findall(r"'(.+?)'", problem.get("ctx", {}).get("expected", ""))
+        interval = next((INTERVALS[part] for part in problem["loc"] if part in INTERVALS), None)
+        known = list(interval.model_fields) if interval else list_keys(place[:-1])
+        known = known or re.findall(r"'(.+?)'", problem.get("ctx", {}).get("expected", ""))
         nearest = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.4)
         where = f"under {'.'.join(map(str, place[:-1]))}" if place[:-1] else "at the top"
         remedy = f"did you mean {nearest[0]!r}?" if nearest else f"known there: {', '.join(known) or 'nothing'}."
@@ -494,8 +520,8 @@ def explain(problem: dict, path: Path, content: dict) -> str:
 
 def is_key(part: str | int) -> bool:
     """Tell a key of the file from the marks that pydantic adds for the options of a union."""
-    marks = {"[key]", "Choices", "Range", "str", "int", "float", "bool", "date", "datetime"}
-    return isinstance(part, int) or part not in marks
+    marks = {"[key]", *INTERVALS, "str", "int", "float", "bool", "date", "datetime"}
+    return isinstance(part, int) or not (part in marks or part.startswith("function-after["))
 
 
 def list_keys(place: list) -> list[str]:

@@ -30,6 +30,7 @@ NOT_TEXT = {
     b"BZh": "compressed with bzip2",
     b"\xfd7zXZ": "compressed with xz",
     b"PAR1": "a Parquet file",
+    b"\xff\xfe\0\0": "UTF-32 text",
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
@@ -74,9 +75,19 @@ class RawFiles:
     def properties_paths(self) -> list[Path]:
         """Return the item property files that exist; a shop may have none.
 
-        Raises InputError where a file lies beside its own parts: its rows would be read twice.
+        Raises InputError where a file lies beside its own parts: its rows would be read twice; and where a further
+        part is not read, whose rows would be missing without a word.
         """
         paths = [path for name in self.properties if (path := self.find(name))]
+        known = {f"{name}{ending}" for name in self.properties for ending in ("", ".gz")}
+        others = sorted(path for end in (".csv", ".csv.gz") for path in self.folder.glob(f"item_properties*{end}"))
+        # Whoever has named files of his own has chosen.
+        usual = any(name.startswith("item_properties") for name in self.properties)
+        if usual and (unread := [path for path in others if path.name not in known]):
+            raise InputError(
+                f"{unread[0]} is not among the files that the profile reads: name it there, as one of raw: properties "
+                f"({', '.join(self.properties)}), or take it out of the folder."
+            )
         for path in paths:
             start = f"{path.name.partition('.')[0]}_part"
             if parts := [other.name for other in paths if other.name.startswith(start)]:
@@ -90,11 +101,16 @@ class RawFiles:
     def find(self, name: str) -> Path | None:
         """Return the path of a file under its name or, compressed, under `<name>.gz`; None where it is absent.
 
-        Raises InputError where both are there, since they may differ, and where one is a folder.
+        Raises InputError where both are there, since they may differ, and where one is a folder, or a link that leads
+        nowhere.
         """
         both = [self.folder / name, self.folder / f"{name}.gz"]
-        if folders := [path for path in both if path.is_dir()]:
-            raise InputError(f"{folders[0]} is a folder: put a CSV file of that name in its place.")
+        for path in both:
+            if path.is_symlink() and not path.exists():
+                raise InputError(f"{path} is a link to what is not there: put a CSV file of that name in its place.")
+            if path.exists() and not path.is_file():
+                kind = "a folder" if path.is_dir() else "no file"
+                raise InputError(f"{path} is {kind}: put a CSV file of that name in its place.")
         paths = [path for path in both if path.is_file()]
         if len(paths) > 1:
             raise InputError(f"{paths[0]} and {paths[1].name} lie side by side: keep the one that is to be read.")
@@ -173,6 +189,8 @@ def read_header(path: Path) -> list[str]:
         line = file.readline(LONGEST_HEADER)
     if not line:
         raise InputError(f"{path} is empty: its first line must name the columns.")
+    if line.startswith("\x1f\udc8b"):
+        raise InputError(f"{path} was compressed with gzip twice: unpack it once.")
     # In UTF-16 every other byte of such a line is zero.
     if 3 * line.count("\0") > len(line) or any("\ud800" <= letter <= "\udfff" for letter in line):
         raise InputError(f"{path}, line 1 is not UTF-8 text: save the file as CSV in UTF-8.")

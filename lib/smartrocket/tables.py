@@ -47,7 +47,7 @@ def table(
     # Short texts, dates above all, must not break at their hyphens.
     short = {name: not numeric[name] and all(len(str(value)) <= 20 for value in frame[name]) for name in frame}
     aligned = {name: ' class="number"' if numeric[name] else ' class="short"' if short[name] else "" for name in frame}
-    heading = "".join(f'<th scope="col"{aligned[name]}>{html.escape(str(name))}</th>' for name in frame)
+    heading = "".join(f'<th scope="col"{aligned[name]}>{html.escape(shield(str(name)))}</th>' for name in frame)
     rows = []
     for record in frame.astype(object).itertuples(index=False):
         cells = [cell(value, formats.get(name)) for name, value in zip(frame.columns, record, strict=True)]
@@ -59,6 +59,6 @@ def table(
         rows.append(f"<tr{mark}>{first}{others}</tr>")
     return HTML(
         '<div class="table-responsive"><table class="table table-sm report-table">'
-        f"<caption>{html.escape(caption)}</caption><thead><tr>{heading}</tr></thead>"
+        f"<caption>{html.escape(shield(caption))}</caption><thead><tr>{heading}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></div>"
     )
