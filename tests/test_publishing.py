@@ -17,6 +17,7 @@ from smartrocket.findings import escape_markdown
 from smartrocket.partials import raw_html, write_banner, write_shop
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.publishing import clean_cell, clean_notebook, list_variables, write_fact, write_sources
+from smartrocket.rendering import LEFTOVERS
 from smartrocket.summary import Run
 from smartrocket.workspace import Workspace
 
@@ -206,3 +207,8 @@ def test_the_cell_that_papermill_adds_has_one_and_the_same_id():
     cells = [new_code_cell("build = 'x'", metadata={"tags": ["injected-parameters"]}) for _ in range(2)]
     assert cells[0].id != cells[1].id
     assert {clean_cell(cell).id for cell in cells} == {"injected-parameters"}
+
+
+def test_no_renderer_takes_the_name_of_a_shop_among_the_parameters_for_an_instruction():
+    given = new_code_cell("shop = '{{< var x >}} @fig-a'", metadata={"tags": ["injected-parameters"]})
+    assert not LEFTOVERS.search(clean_cell(given).source)

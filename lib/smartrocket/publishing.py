@@ -28,7 +28,7 @@ from smartrocket.summary import (
     describe_recommendation,
     describe_tuning,
 )
-from smartrocket.wording import number, percent
+from smartrocket.wording import number, percent, shield
 from smartrocket.workspace import Workspace
 
 USED_VARIABLE = re.compile(r"\{\{<\s*var\s+([\w.-]+)\s*>\}\}")
@@ -165,6 +165,9 @@ def clean_cell(cell: nbformat.NotebookNode) -> nbformat.NotebookNode:
         return nbformat.v4.new_raw_cell(cell.source, id=cell.id, metadata=metadata)
     # The mark that has nbval compare a cell's output is for the tests, not for readers.
     source = cell.source.replace("# NBVAL_CHECK_OUTPUT\n", "")
+    if "injected-parameters" in tags:
+        # No reader sees it, but a renderer looks for instructions there, too, and the shop's name may hold one.
+        source = shield(source)
     source = source if "#| code-fold" in source else f"#| code-fold: true\n{source}"
     outputs = [clean_output(output) for output in cell.outputs if output.get("name") != "stderr"]
     return nbformat.v4.new_code_cell(source, id=cell_id, metadata=metadata, outputs=outputs)
