@@ -24,7 +24,7 @@ from smartrocket.summary import (
     judge,
     write_points,
 )
-from smartrocket.wording import joined, number, percent, plural
+from smartrocket.wording import joined, number, percent, plural, shield
 
 DAYS_OF_TWO_YEARS = 730
 
@@ -134,7 +134,7 @@ def write_banner(shop: dict) -> str:
             "`make report SHOP=folder` builds it for yours."
         )
     else:
-        title = f"This is the report of the shop “{html.escape(shop['title'])}”"
+        title = f"This is the report of the shop “{html.escape(shield(shop['title']))}”"
         left_out = list_left_out(shop)
         text = "Every result in it is computed from this shop's log."
         if left_out:
@@ -411,7 +411,7 @@ def write_built_from(shop: dict, manifests: list[dict]) -> str:
     # No measured time: two builds of the same report differ on the page about performance only.
     return (
         f"This report was built from {joined(files)}{version}. "
-        f"The command `{shop['command'].replace('`', '')}` builds it again.\n"
+        f"The command `{shield(shop['command'].replace('`', ''))}` builds it again.\n"
     )
 
 

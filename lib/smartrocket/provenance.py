@@ -12,7 +12,7 @@ from smartrocket.partials import list_raw_files, raw_html
 from smartrocket.profiles import PARAMS, check_profile, resolve
 from smartrocket.rendering import DOWNLOADS
 from smartrocket.tables import table
-from smartrocket.wording import joined, number, plural
+from smartrocket.wording import joined, number, plural, shield
 
 NAMED_BY_PROFILE = ("build", "shop")
 """Parameters that every profile has its own of: they say nothing about how it differs from the defaults."""
@@ -37,7 +37,7 @@ def write_again(shop: dict, manifests: list[dict]) -> str:
     commit = manifests[0].get("commit") or ""
     commits = {str(manifest.get("commit")).removesuffix("+") for manifest in manifests}
     lines = [f"git checkout {commit.removesuffix('+')}"] if commit else []
-    lines.append(shop["command"].replace("`", ""))
+    lines.append(shield(shop["command"].replace("`", "")))
     text = "```sh\n" + "\n".join(lines) + "\n```\n"
     if not commit:
         text += "\nThe code was not under version control, so no commit can be named.\n"
