@@ -109,13 +109,15 @@ faults: $(READY) ## kill make, fill the disk and build twice at once, and compar
 clone: $(READY) ## clone the project, run `make test` there from nothing, and keep how long it takes (ten minutes)
 	@$(PYTHON) bench/clone.py
 
-coverage: $(READY) ## say which lines and branches of the library no unit test reaches (what runs in other processes is not counted)
-	@$(PYTHON) -m pip install -q --disable-pip-version-check --target build/coverage coverage==7.17.4
+coverage: build/coverage/coverage ## say which lines and branches of the library no unit test reaches (what runs in other processes is not counted)
 	@COVERAGE_CORE=sysmon PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage run --branch --source lib/smartrocket \
 	  --data-file build/coverage/data -m pytest -p no:xdist -p no:cacheprovider -m "not browser and not chain"
 	@PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage report --data-file build/coverage/data --show-missing
 	@PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage json -q --data-file build/coverage/data -o build/coverage/report.json
 	@$(PYTHON) bench/line_coverage.py build/coverage/report.json
+
+build/coverage/coverage: $(READY)
+	@$(PYTHON) -m pip install -q --disable-pip-version-check --upgrade --target build/coverage coverage==7.17.4
 
 mutants: build/mutants/tools/mutmut ## make mistakes in modules and count which the tests notice (hours; MODULES="sessions panel")
 	@$(PYTHON) bench/mutants.py $(MODULES)
