@@ -591,9 +591,10 @@ def write_trials(results: Mapping[str, dict]) -> str:
         verdict = "none of them ended wrong" if not wrong else f"{wrong} of them ended wrong"
         sentences.append(
             f"**Bad input** (`make fuzz`): {line['tried']:,} mutations of raw files ({line['shops']:,}) and profiles "
-            f"({line['profiles']:,}) were tried, and {verdict}. Right is that notebooks 1 to 3 end with a ledger "
-            "that counts what was dropped, as an oracle of its own counts it, or with one clear error. Where a file is "
-            "no longer CSV that every reader takes for the same rows (zero bytes, stray quotes), an error is as good."
+            f"({line['profiles']:,}) were tried, and {verdict}. Right is that notebooks 1 to 3 keep just the events "
+            "that an oracle of its own keeps, and count what was dropped as it does, or end in one clear error. Where "
+            "a file is no longer CSV that every reader takes for the same rows (zero bytes, stray quotes), an error is "
+            "as good."
             + say_where(results, "mutations")
         )
     for line in list_lines(results, "corners"):
