@@ -594,8 +594,7 @@ def write_trials(results: Mapping[str, dict]) -> str:
             f"({line['profiles']:,}) were tried, and {verdict}. Right is that notebooks 1 to 3 keep just the events "
             "that an oracle of its own keeps, and count what was dropped as it does, or end in one clear error. Where "
             "a file is no longer CSV that every reader takes for the same rows (zero bytes, stray quotes), an error is "
-            "as good."
-            + say_where(results, "mutations")
+            "as good." + say_where(results, "mutations")
         )
     for line in list_lines(results, "corners"):
         wrong = f"{joined(line['wrong'])} ended wrong" if line["wrong"] else "each is whole, and keeps every event"
