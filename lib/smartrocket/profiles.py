@@ -82,8 +82,8 @@ Minutes = Annotated[int, Field(ge=1, le=525_600)]
 Size = Annotated[int, Field(ge=1, le=10_000)]
 Batch = Annotated[int, Field(ge=1, le=1_000_000)]
 Folds = Annotated[int, Field(ge=1, le=100)]
-# A file's or folder's name that no system has is none.
 Text = Annotated[str, AfterValidator(writable)]
+# A file's or folder's name that no system has is none.
 Name = Annotated[Text, Field(min_length=1, max_length=200)]
 Folder = Annotated[Text, Field(max_length=4000)]
 Rate = Annotated[float, Field(gt=0, le=10)]
