@@ -157,6 +157,7 @@ INSTALL := .venv/bin/python -m pip install -qq --disable-pip-version-check --no-
 # The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
 INSTALL_TORCH = $(INSTALL) --no-deps --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu \
   $$(grep '^torch==' requirements.lock) 2> /dev/null
+RARELY_IMPORTED := tests?|testing|pip|setuptools|plotly|sympy|networkx|sqlalchemy|_inductor|_dynamo|onnx
 # Not every system has the command timeout.
 AT_MOST_5_MINUTES = .venv/bin/python -c 'import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:], timeout=300))'
 define MAKE_VENV
@@ -170,10 +171,10 @@ endef
 	@.venv/bin/python -c "" 2> /dev/null || { rm -rf .venv && $(MAKE_VENV); }
 	@.venv/bin/python -m pip --version > /dev/null 2>&1 || .venv/bin/python -m ensurepip > /dev/null
 	@echo "installing what requirements.lock says"
-	@$(INSTALL_TORCH) || true
-	@$(INSTALL) -r requirements.lock
-	@# pip would compile one file after the other, tests of packages too. Some bring files that are meant not to be Python.
-	@.venv/bin/python -m compileall -qq -j 0 -x '/tests?/' .venv/lib & \
+	@# pip would compile one file after the other. What nothing here imports, some of it not meant to be Python, can wait.
+	@.venv/bin/python -m compileall -qq -j 0 -x '/($(RARELY_IMPORTED))/' .venv/lib & \
+	{ $(INSTALL_TORCH) || true; } && \
+	$(INSTALL) -r requirements.lock && \
 	$(INSTALL) --no-deps -e . && \
 	{ command -v quarto > /dev/null || \
 	  $(AT_MOST_5_MINUTES) $(INSTALL) quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \

@@ -1,5 +1,6 @@
 """What the slow tests share: copies of the project in which make builds real reports."""
 
+import gc
 import os
 import shutil
 import subprocess
@@ -16,6 +17,9 @@ from smartrocket.files import ROOT
 # Whatever this machine says, the dozens of processes that tests start keep the bytecode of what they import, as most
 # users' processes do. Each would compile the whole library anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Looking for garbage among the million objects that the libraries leave for good takes a tenth of the tests' time.
+gc.disable()
 
 # No test is timed: machines are shared, and `make bench` measures.
 settings.register_profile("tests", deadline=None)
@@ -106,6 +110,13 @@ def pytest_collection_modifyitems(items):
     """Start with the builds, which take longest, then browsers and Spark: the short tests fill up both processes."""
     slow = ("chain", "browser", "spark")
     items.sort(key=lambda item: next((place for place, name in enumerate(slow) if item.get_closest_marker(name)), 3))
+
+
+def pytest_collection_finish():
+    """Look for garbage again, among what the tests themselves make, and not after every few hundred objects."""
+    gc.freeze()
+    gc.set_threshold(100_000)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

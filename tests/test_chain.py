@@ -12,6 +12,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+from playwright.sync_api import Page
 
 from accessibility import COLOURS, find_barriers
 from claims import check_claims
@@ -22,7 +23,7 @@ from smartrocket.files import read_json
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rendering import find_problems, list_unmeasured
 from smartrocket.rendering import read_pages as read_site_pages
-from test_browser import IS_DARK, WIDTHS, open_pages, start_chromium
+from test_browser import IS_DARK, open_pages, start_chromium
 
 pytestmark = pytest.mark.chain
 
@@ -202,7 +203,8 @@ def test_the_executed_notebooks_can_be_executed_again(report):
     """Those that did not run a second time above, where the pages with all that they show came out the same."""
     names = [name for name in NOTEBOOKS if not name.startswith(("06", "07"))]
     notebooks = [report.path(f"build/ci/notebooks/{name}.ipynb") for name in names]
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval-lax", *notebooks]
+    options = ["-p", "nbval", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval-lax"]
+    command = [sys.executable, "-m", "pytest", *options, *notebooks]
     run = subprocess.run(
         command, cwd=report.folder, env=report.environment, capture_output=True, text=True, check=False
     )
@@ -212,35 +214,27 @@ def test_the_executed_notebooks_can_be_executed_again(report):
 
 
 @pytest.mark.browser
-def test_every_page_opens_in_a_browser_without_fault(report):
+@pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "light"), (1280, "dark")])
+def test_every_page_opens_without_fault_or_barrier_and_runs_nothing_that_the_shop_says(report, width, scheme):
+    """A narrow window has no other barriers; in dark only colours are other ones, and a page of each kind has all."""
     site = report.path("_site")
     assert find_problems(site) == []
     names = [page.path.relative_to(site).as_posix() for page in read_site_pages(site)]
-    with start_chromium() as browser:
-        for width in WIDTHS:
-            assert open_pages(browser, names, site.as_uri(), width) == []
+    if scheme == "dark":
+        kinds = {"index", "forecasts", "05_forecast_tuning", "business", "recommendations"}
+        names = [name for name in names if Path(name).stem in kinds]
 
+    def look(page: Page) -> list[str]:
+        if "/dashboard/" in page.url:
+            page.wait_for_selector(READY)
+        assert page.evaluate(IS_DARK) == (scheme == "dark")
+        assert page.evaluate("window.harmed") is None, page.url
+        if width == 390:
+            return []
+        return find_barriers(page, COLOURS if scheme == "dark" else None)
 
-@pytest.mark.browser
-def test_no_page_has_a_barrier_or_runs_what_the_shop_says(report):
-    """In dark only colours are other ones, and a page of each kind has them all."""
-    wrong = []
-    kinds = {"index.html", "forecasts.html", "05_forecast_tuning.html", "business.html", "recommendations.html"}
     with start_chromium() as browser:
-        for scheme, rules in (("light", None), ("dark", COLOURS)):
-            context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme=scheme)
-            page = context.new_page()
-            for found in read_site_pages(report.path("_site")):
-                if scheme == "dark" and found.path.name not in kinds:
-                    continue
-                page.goto(found.path.as_uri())
-                if found.path.parent.name == "dashboard":
-                    page.wait_for_selector(READY)
-                assert page.evaluate(IS_DARK) == (scheme == "dark")
-                wrong += find_barriers(page, rules)
-                assert page.evaluate("window.harmed") is None, found.path
-            context.close()
-    assert wrong == []
+        assert open_pages(browser, names, site.as_uri(), width, scheme, look) == []
 
 
 @pytest.mark.parametrize("name", ["business", "forecasting", "recommendations", "products"])
