@@ -84,6 +84,14 @@ def test_want_of_memory_is_told_with_the_key_to_change(project):
     assert "Traceback" not in str(error.value)
 
 
+@pytest.mark.parametrize("code", ["import torch\ntorch.zeros(10**15)", "import numpy\nnumpy.zeros((10**8, 10**8))"])
+def test_sizes_beyond_the_machine_are_told_with_the_section_to_change(project, code):
+    project(code)
+    with pytest.raises(InputError, match=r"demo\.ipynb asks for more memory .*allocate.*sizes .* `demo:`") as error:
+        execution.run_notebook("demo", "demo")
+    assert "Traceback" not in str(error.value)
+
+
 def test_a_notebook_whose_process_is_killed_is_told_in_one_sentence(project):
     build = project("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)")
     with pytest.raises(InputError, match=r"demo\.ipynb was ended from outside.*lower `memory_limit`") as error:

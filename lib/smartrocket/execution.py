@@ -39,6 +39,9 @@ class SavingInTheEnd(NBClientEngine):
 
 papermill_engines.register("saving_in_the_end", SavingInTheEnd)
 
+# What torch and LightGBM say where the system gives them no more memory; other libraries have an error of that name.
+NO_MEMORY = re.compile(r"can.t allocate memory|bad[ _]alloc", re.IGNORECASE)
+
 
 def run_notebook(notebook: str, profile: str, waited: bool = False) -> Path:
     """Execute a notebook with the parameters that `prepare` resolved; returns the executed notebook's path.
@@ -114,6 +117,12 @@ def explain_failure(error: papermill.PapermillExecutionError, notebook: str, fai
         return (
             f"notebooks/{notebook}.ipynb needs more memory than `memory_limit` in the profile's `shared:` allows (it "
             f"is {parameters.get('memory_limit')}): raise it, then run make again; it goes on where it stopped."
+        )
+    if error.ename.endswith("MemoryError") or NO_MEMORY.search(error.evalue):
+        said = " ".join(error.evalue.split())[:200]
+        return (
+            f"notebooks/{notebook}.ipynb asks for more memory than this machine has ({said}): "
+            f"lower the sizes in the profile's `{notebook}:`, then run make again; it goes on where it stopped."
         )
     said = explain_system_error(error.evalue) if error.ename in ("OSError", "PermissionError", "IOException") else None
     if said is not None:
