@@ -119,6 +119,11 @@ def pytest_collection_finish():
     gc.enable()
 
 
+def pytest_unconfigure():
+    """Let Python take everything down in the end; some libraries count what is left then."""
+    gc.unfreeze()
+
+
 @pytest.fixture(scope="session")
 def copy_project(tmp_path_factory):
     """Return a function that makes a fresh copy of the project."""
