@@ -157,6 +157,7 @@ INSTALL := .venv/bin/python -m pip install -qq --disable-pip-version-check --no-
 # The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
 INSTALL_TORCH = $(INSTALL) --no-deps --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu \
   $$(grep '^torch==' requirements.lock) 2> /dev/null
+# Large packages, or parts of some, that neither the report nor its tests import.
 RARELY_IMPORTED := tests?|testing|pip|setuptools|plotly|sympy|networkx|sqlalchemy|_inductor|_dynamo|onnx
 # Not every system has the command timeout.
 AT_MOST_5_MINUTES = .venv/bin/python -c 'import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:], timeout=300))'

@@ -213,12 +213,15 @@ def test_the_executed_notebooks_can_be_executed_again(report):
     assert read_results(report) == report.first_results
 
 
+def test_the_site_has_no_mistakes(report):
+    assert find_problems(report.path("_site")) == []
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "scheme"), [(390, "light"), (1280, "light"), (1280, "dark")])
 def test_every_page_opens_without_fault_or_barrier_and_runs_nothing_that_the_shop_says(report, width, scheme):
     """A narrow window has no other barriers; in dark only colours are other ones, and a page of each kind has all."""
     site = report.path("_site")
-    assert find_problems(site) == []
     names = [page.path.relative_to(site).as_posix() for page in read_site_pages(site)]
     if scheme == "dark":
         kinds = {"index", "forecasts", "05_forecast_tuning", "business", "recommendations"}

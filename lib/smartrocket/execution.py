@@ -39,8 +39,8 @@ class SavingInTheEnd(NBClientEngine):
 
 papermill_engines.register("saving_in_the_end", SavingInTheEnd)
 
-# What torch and LightGBM say where the system gives them no more memory; other libraries have an error of that name.
-NO_MEMORY = re.compile(r"can.t allocate memory|bad[ _]alloc", re.IGNORECASE)
+# What torch, LightGBM and the system say where there is no more memory; other libraries have an error of that name.
+NO_MEMORY = re.compile(r"can(no|.)t allocate memory|bad[ _]alloc", re.IGNORECASE)
 
 
 def run_notebook(notebook: str, profile: str, waited: bool = False) -> Path:
