@@ -18,6 +18,7 @@ from smartrocket.errors import InputError, explain_system_error
 from smartrocket.files import ROOT, find_commit, hash_file, read_json, remove, write_json
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rawfiles import RawFiles
+from smartrocket.wording import joined
 from smartrocket.workspace import Workspace
 
 
@@ -79,7 +80,7 @@ def run_notebook(notebook: str, profile: str, waited: bool = False) -> Path:
         )
     except papermill.PapermillExecutionError as error:
         os.replace(partial, failed)
-        raise InputError(explain_failure(error, notebook, failed, parameters)) from None
+        raise InputError(explain_failure(error, notebook, failed, parameters, workspace)) from None
     except DeadKernelError:
         os.replace(partial, failed)
         raise InputError(
@@ -109,10 +110,12 @@ def is_fresh(notebook: str, workspace: Workspace) -> bool:
     return executed.stat().st_mtime_ns > max(path.stat().st_mtime_ns for path in older)
 
 
-def explain_failure(error: papermill.PapermillExecutionError, notebook: str, failed: Path, parameters: dict) -> str:
+def explain_failure(
+    error: papermill.PapermillExecutionError, notebook: str, failed: Path, parameters: dict, workspace: Workspace
+) -> str:
     """Say which cell failed and why, and where the partial notebook lies."""
     if error.ename == "InputError":
-        return error.evalue
+        return error.evalue + (name_raw_files(workspace) if notebook == "02_cleaning" else "")
     if error.ename == "OutOfMemoryException":
         return (
             f"notebooks/{notebook}.ipynb needs more memory than `memory_limit` in the profile's `shared:` allows (it "
@@ -134,6 +137,12 @@ def explain_failure(error: papermill.PapermillExecutionError, notebook: str, fai
         f"notebooks/{notebook}.ipynb failed in the cell that begins {first!r}: {error.ename}: {error.evalue}\n"
         f"{traceback}\nThe notebook up to there is {shown}; mend the cell and run make again."
     )
+
+
+def name_raw_files(workspace: Workspace) -> str:
+    """Say which files the rows are from that cleaning judges: it finds mistakes of theirs, and does not know them."""
+    parameters = yaml.safe_load(workspace.existing("params/01_eda.yaml").read_text(encoding="utf-8"))
+    return f" The shop's files are {joined(list(map(str, RawFiles.describe(parameters['raw']).present())))}."
 
 
 def write_manifest(
