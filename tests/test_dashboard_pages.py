@@ -50,9 +50,15 @@ from test_browser import IS_DARK, IS_LIGHT, TOLERANCE, start_chromium
 pytestmark = pytest.mark.browser
 ALL_DRAWN = """() => [...document.querySelectorAll('.panel:not(.is-empty) .plot:not(.js-plotly-plot)')]
     .every((plot) => plot.offsetParent === null)"""
+# Chromium was seen once to draw no more frames, and whoever waits for the next without end waits for ever.
+DEFINE_FRAME = """() => {
+    window.frame = () => new Promise((resolve, reject) => {
+        requestAnimationFrame(resolve);
+        setTimeout(() => reject(new Error("no frame was drawn in 15 seconds")), 15000);
+    });
+}"""
 # Without a gliding window, for whose rest every step would wait.
 SCROLL = """async () => {
-    const frame = () => new Promise(requestAnimationFrame);
     for (let top = 0; top < document.documentElement.scrollHeight; top += 600) {
         scrollTo({ top, behavior: "instant" });
         // An observer is told of what it sees in the frame after.
@@ -63,7 +69,6 @@ SCROLL = """async () => {
 }"""
 # Animations of the style sheets, and in how many of ten frames something in the window is drawn differently.
 WHAT_MOVES = """async () => {
-    const frame = () => new Promise(requestAnimationFrame);
     const look = (element) => {
         const { x, y, width, height } = element.getBoundingClientRect();
         const { opacity } = getComputedStyle(element);
@@ -172,6 +177,7 @@ def show_shop(shop: Shop, site: Path, folder: Path) -> Path:
 def see_all(page: Page) -> None:
     """Scroll through the page, so that every chart is drawn."""
     page.wait_for_function("() => window.Plotly !== undefined")
+    page.evaluate(DEFINE_FRAME)
     page.evaluate(SCROLL)
     page.wait_for_function(ALL_DRAWN)
 
