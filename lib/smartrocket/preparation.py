@@ -7,6 +7,7 @@ import ast
 import json
 import shlex
 import shutil
+from functools import cache
 from pathlib import Path
 
 import yaml
@@ -20,6 +21,8 @@ from smartrocket.profiles import UNWRITABLE, Profile, load_profile, resolve
 from smartrocket.rawfiles import RawFiles, check_files
 
 LIBRARY = Path(__file__).parent
+# Where a statement of Python holds further statements.
+BLOCKS = ("body", "orelse", "finalbody", "handlers", "cases")
 
 
 def prepare(name: str, shop: str | None = None) -> None:
@@ -166,14 +169,19 @@ def find_modules(code: str) -> set[str]:
     return found
 
 
+@cache
 def imported(code: str) -> set[str]:
-    """Name the library's modules that some code imports itself."""
+    """Name the library's modules that some code imports itself. Kept, since all notebooks share most modules."""
     names: set[str] = set()
-    for node in ast.walk(ast.parse(code)):
+    waiting: list[ast.AST] = [ast.parse(code)]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.ImportFrom) and node.module == "smartrocket":
             names.update(alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and (node.module or "").startswith("smartrocket."):
             names.add(node.module.split(".")[1])
+        # Only statements hold statements; to look into every expression would take most of the time.
+        waiting += [inner for block in BLOCKS for inner in getattr(node, block, [])]
     return names
 
 

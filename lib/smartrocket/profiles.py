@@ -406,7 +406,7 @@ NOTEBOOKS = {
 SECTIONS = {field.alias or name for name, field in Profile.model_fields.items()}
 
 
-class UniqueKeyLoader(yaml.SafeLoader):
+class UniqueKeyLoader(yaml.CSafeLoader):
     """YAML in which a key given twice is an error, not a silent override."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
