@@ -10,10 +10,10 @@ from pathlib import Path
 import yaml
 
 from smartrocket.files import ROOT, write_json, write_text
-from smartrocket.generator import retailrocket_design
 from smartrocket.preparation import describe_shop, generate_once, link_shop
 from smartrocket.profiles import load_profile, resolve
 from smartrocket.rawfiles import RawFiles
+from smartrocket.shop_design import retailrocket_design
 from stages import NOTEBOOKS
 
 TITLE = "the shop of the benchmark"

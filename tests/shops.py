@@ -11,8 +11,9 @@ from ibis.backends import BaseBackend
 from smartrocket import cleaning, panel
 from smartrocket.engine import connect, write_batches, write_parquet
 from smartrocket.files import write_json
-from smartrocket.generator import ShopDesign, generate
+from smartrocket.generator import generate
 from smartrocket.ingestion import ingest
+from smartrocket.shop_design import ShopDesign
 from smartrocket.workspace import Workspace
 
 REAL = Path(__file__).parents[2] / "shared" / "data"

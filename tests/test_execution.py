@@ -120,11 +120,18 @@ def test_an_optional_package_that_is_not_installed_is_left_out(monkeypatch):
     assert execution.list_packages() == {"pandas": metadata.version("pandas")}
 
 
-def test_what_takes_long_to_load_is_not_loaded_where_it_is_not_used():
-    early = ("behaviour_figures", "ledger", "worked_examples", "dashboard_recommendations", "execution", "publishing")
-    code = (
-        f"import sys\nfrom smartrocket import {', '.join(early)}\n"
-        "print([name for name in ('torch', 'statsmodels', 'rfc3987_syntax') if sys.modules.get(name)])"
-    )
+@pytest.mark.parametrize(
+    ("early", "late"),
+    [
+        (
+            "behaviour_figures, ledger, worked_examples, dashboard_recommendations, execution, publishing",
+            ["torch", "statsmodels", "rfc3987_syntax"],
+        ),
+        # What each call of make loads.
+        ("preparation", ["numpy", "pyarrow", "pandas", "papermill"]),
+    ],
+)
+def test_what_takes_long_to_load_is_not_loaded_where_it_is_not_used(early, late):
+    code = f"import sys\nfrom smartrocket import {early}\nprint([name for name in {late} if sys.modules.get(name)])"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

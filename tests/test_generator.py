@@ -15,7 +15,6 @@ from smartrocket.generator import (
     DAY,
     HOUR_VIEWS,
     Clock,
-    ShopDesign,
     draw_availability,
     draw_counts,
     draw_described,
@@ -27,11 +26,11 @@ from smartrocket.generator import (
     grow_categories,
     number_transactions,
     plan_visits,
-    retailrocket_design,
     root_of,
     show_every_item,
 )
 from smartrocket.profiles import load_profile
+from smartrocket.shop_design import ShopDesign, retailrocket_design
 
 FILES = {
     "events.csv": "timestamp,visitorid,event,itemid,transactionid",

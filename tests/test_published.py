@@ -10,8 +10,9 @@ from shops import REAL, REAL_EVENTS, load, make_events, random_events
 from smartrocket import cleaning, generator, published, published_figures
 from smartrocket.engine import connect
 from smartrocket.files import write_json
-from smartrocket.generator import ShopDesign, generate, retailrocket_design
+from smartrocket.generator import generate
 from smartrocket.ingestion import ingest
+from smartrocket.shop_design import ShopDesign, retailrocket_design
 from smartrocket.workspace import Workspace
 
 RAW = {

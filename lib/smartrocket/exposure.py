@@ -4,7 +4,6 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata
 
 from smartrocket import figures
 from smartrocket.findings import Finding
@@ -38,7 +37,7 @@ def measure_exposure(shown: np.ndarray, popularity: np.ndarray) -> dict[str, flo
     values: dict[str, float | None] = {"coverage@20": float((shown > 0).mean()), "gini@20": gini(shown)}
     if not places or not clicks:
         return values | {"popularity_rank@20": None, "novelty@20": None}
-    ranks = rankdata(-popularity)
+    ranks = pd.Series(popularity).rank(ascending=False).to_numpy()
     surprise = np.log2(clicks / np.maximum(popularity, 1))
     return values | {
         "popularity_rank@20": float((shown * ranks).sum() / places),

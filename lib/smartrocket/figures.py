@@ -7,6 +7,7 @@ import re
 import matplotlib as mpl
 import matplotlib.pyplot as plt
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, FancyBboxPatch
@@ -106,6 +107,10 @@ def svg(figure: Figure, name: str, alt: str) -> str:
     `name` (unique on its page) keeps the ids of its parts apart from other figures'; `alt` is what a reader
     who cannot see it is told. The same figure always gives the same text.
     """
+    # Else matplotlib would draw the figure twice, once only to have it laid out.
+    FigureCanvasSVG(figure)
+    figure.get_layout_engine().execute(figure)
+    figure.set_layout_engine("none")
     buffer = io.StringIO()
     with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(["Date", "Creator", "Format", "Type"]))

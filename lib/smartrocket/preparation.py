@@ -15,7 +15,6 @@ import yaml
 from smartrocket.download import BY_HAND, FOLDER, PUBLISHED
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT, hash_file, read_json, remove, replacing, write_if_changed, write_json
-from smartrocket.generator import generate
 from smartrocket.lock import remove_unfinished
 from smartrocket.profiles import UNWRITABLE, Profile, load_profile, resolve
 from smartrocket.rawfiles import RawFiles, check_files
@@ -115,6 +114,9 @@ def generate_once(profile: Profile, build: Path) -> None:
     if not raw.is_symlink() and made.exists() and read_json(made) == design and (raw / "events.csv").exists():
         return
     made.unlink(missing_ok=True)
+    # Loaded where a shop is made, which is seldom: each call of make comes by here.
+    from smartrocket.generator import generate
+
     if raw.is_symlink():
         # A link leads to somebody's own files; a generated shop never takes their place.
         raw.unlink()

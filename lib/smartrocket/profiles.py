@@ -24,7 +24,7 @@ from pydantic import (
 
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT
-from smartrocket.generator import ShopDesign
+from smartrocket.shop_design import ShopDesign
 
 PARAMS = ROOT / "params"
 # Whoever has more to mend reads no further.

@@ -14,8 +14,8 @@ import pandas as pd
 from ibis import _
 
 from smartrocket.engine import keep, to_timestamp
-from smartrocket.generator import ShopDesign, retailrocket_design
 from smartrocket.sessions import ORDER, number_sessions
+from smartrocket.shop_design import ShopDesign, retailrocket_design
 from smartrocket.workspace import Workspace
 
 # Who says so: public analyses of the data set, told apart by whether two or more came to the same figure on their own.

@@ -10,8 +10,8 @@ from matplotlib.axes import Axes
 
 from smartrocket import figures
 from smartrocket.findings import Finding
-from smartrocket.generator import ShopDesign
 from smartrocket.published import DAYS, FIGURES, HOURS, RHYTHM_TOLERANCES, find_differences, measure_rhythm
+from smartrocket.shop_design import ShopDesign
 from smartrocket.tables import table
 from smartrocket.wording import joined, number, percent
 

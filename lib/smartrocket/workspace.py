@@ -1,13 +1,14 @@
 """The folder of one build: what each stage leaves and the next one reads."""
 
 from pathlib import Path
-
-import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
+from typing import TYPE_CHECKING
 
 from smartrocket.errors import InputError
 from smartrocket.files import ROOT, read_json
+
+if TYPE_CHECKING:
+    # The process that starts a notebook needs a build's paths alone, and pandas takes half a second.
+    import pandas as pd
 
 # Which notebook writes which folder or file, for the message when something is missing.
 WRITERS = {
@@ -62,12 +63,16 @@ class Workspace:
         self.opened.add(relative)
         return path
 
-    def read(self, relative: str, columns: list[str] | None = None, event: str | None = None) -> pd.DataFrame:
+    def read(self, relative: str, columns: list[str] | None = None, event: str | None = None) -> "pd.DataFrame":
         """Read a Parquet file of this build, of events only those of the kind `event` where one is named.
 
         Whole numbers with gaps are Int64: as floats, long ids would run into each other. Raises InputError when the
         file is missing.
         """
+        import pandas as pd
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
         path = self.existing(relative)
         filters = None if event is None else [("event", "==", event)]
         frame = pd.read_parquet(path, columns=columns, filters=filters)
