@@ -27,7 +27,7 @@ WEEKDAYS = np.array([1.0, 0.95, 0.9, 0.95, 1.1, 1.3, 1.2])
 
 def by_week(values: list[np.ndarray]) -> pd.DataFrame:
     """Put samples, one a week, into the frame of a series."""
-    weeks = np.repeat(WEEKS[-len(values) :], [len(part) for part in values])
+    weeks = pd.DatetimeIndex(WEEKS[-len(values) :]).repeat([len(part) for part in values])
     return pd.DataFrame({"week": weeks, "value": np.concatenate(values)})
 
 
