@@ -73,7 +73,7 @@ test: $(READY) $(if $(READY),.venv/spark) ## check style and run every test (the
 	  { echo "error: the tests of the engine Spark need Java: apt install openjdk-17-jre-headless" >&2; exit 2; }
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/ruff" format --check .
-	@$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	@$(PYTHON) -m pytest --numprocesses 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
 
 # TRAIN and TEST measure the recommenders alone, and SCALE how the stages grow with one more size of shop. All of it is
 # kept in bench/results.json.

@@ -75,19 +75,22 @@ def test_a_mistake_in_the_data_is_told_without_the_machinery(project):
     assert str(error.value) == "events.csv has no column x: add it."
 
 
-def test_a_mistake_that_cleaning_finds_names_the_files(project, tmp_path):
-    build = project("from smartrocket.errors import InputError\nraise InputError('no event can be used.')")
-    (tmp_path / "notebooks" / "demo.ipynb").rename(tmp_path / "notebooks" / "02_cleaning.ipynb")
-    (build / "params" / "demo.yaml").rename(build / "params" / "02_cleaning.yaml")
-    shop = tmp_path / "shop"
-    shop.mkdir()
-    (shop / "clicks.csv").touch()
-    (shop / "tree.csv").touch()
-    raw = {"folder": str(shop), "events": "clicks.csv", "properties": [], "category_tree": "tree.csv", "columns": {}}
+@pytest.mark.parametrize("notebook", ["demo", "01_eda"])
+def test_a_mistake_in_the_rows_names_where_the_files_lie(project, tmp_path, notebook):
+    build = project("from smartrocket.errors import RowsError\nraise RowsError('no event can be used.')")
+    raw = {
+        "folder": str(tmp_path / "shop"),
+        "events": "clicks.csv",
+        "properties": [],
+        "category_tree": "",
+        "columns": {},
+    }
+    if notebook == "01_eda":
+        (tmp_path / "notebooks" / "demo.ipynb").rename(tmp_path / "notebooks" / "01_eda.ipynb")
     (build / "params" / "01_eda.yaml").write_text(json.dumps({"raw": raw}))
     with pytest.raises(InputError) as error:
-        execution.run_notebook("02_cleaning", "demo")
-    assert str(error.value) == f"no event can be used. The shop's files are {shop}/clicks.csv and {shop}/tree.csv."
+        execution.run_notebook(notebook, "demo")
+    assert str(error.value) == f"no event can be used. The shop's files lie in {tmp_path}/shop."
 
 
 def test_want_of_memory_is_told_with_the_key_to_change(project):

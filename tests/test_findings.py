@@ -190,3 +190,17 @@ def test_what_looks_like_an_instruction_of_the_renderer_is_only_text():
         assert not LEFTOVERS.search(html.unescape(shown))
         assert html.unescape(shown).replace("\N{WORD JOINER}", "") == text
     assert escape_markdown("two\n\nparagraphs\0") == "two paragraphs "
+
+
+@pytest.mark.parametrize("constrained", [True, False])
+def test_a_figure_is_drawn_once_in_the_colours_of_the_page(monkeypatch, constrained):
+    figure, axes = figures.canvas()
+    axes.plot([1, 2, 3])
+    if not constrained:
+        figure.set_layout_engine("none")
+    drawn = []
+    plainly = figures.Figure.draw
+    monkeypatch.setattr(figures.Figure, "draw", lambda self, renderer: drawn.append(self) or plainly(self, renderer))
+    drawing = figures.svg(figure, "line", "A line that rises.")
+    assert len(drawn) == 1
+    assert "var(--figure-" in drawing

@@ -107,11 +107,11 @@ def test_a_search_space_is_replaced_as_a_whole(write):
         ("shared: {time_zone: Americas/New_York}", ["shared.time_zone", "America/New_York"]),
         ("shared: {time_zone: localtime}", ["shared.time_zone", "no such time zone"]),
         ("raw: {columns: {item: product}}", ["raw.columns"]),
-        ('raw: {columns: {itemid: "\\ud800"}}', ["mine.yaml, line 1", "invalid Unicode character"]),
+        ('raw: {columns: {itemid: "\\ud800"}}', ["raw.columns.itemid", "control characters"]),
         ('raw: {events: "a\\0"}', ["raw.events", "control characters"]),
-        ('shop: {title: "\\ud800"}', ["mine.yaml, line 1", "invalid Unicode character"]),
+        ('shop: {title: "\\ud800"}', ["shop.title", "control characters"]),
         ('shop: {title: "a\\eb"}', ["shop.title", "control characters"]),
-        ('shared: {price_property: "\\ud800"}', ["mine.yaml, line 1", "invalid Unicode character"]),
+        ('shared: {price_property: "\\ud800"}', ["shared.price_property", "control characters"]),
         ('02_cleaning: {name_property: "\\x9f"}', ["02_cleaning.name_property", "control characters"]),
         ("05_forecast_tuning: {search_space: {num_leaves: {low: 4, hgih: 8}}}", ["did you mean 'high'?"]),
         ("02_cleaning: {bot_events_per_day: -4}", ["02_cleaning.bot_events_per_day", "-4"]),
@@ -128,6 +128,12 @@ def test_a_search_space_is_replaced_as_a_whole(write):
         ("07_gru4rec_tuning: {search_space: {unit: {choices: [9]}}}", ["'unit'", "'units'"]),
         ("05_forecast_tuning: {search_space: {lambda_l2: {low: 0, high: 1, log: true}}}", ["lambda_l2", "above 0"]),
         ("just words", ["mine.yaml", "sections"]),
+        ("shared: {threads: !!int ''}", ["mine.yaml", "mend"]),
+        ("shared: {threads: !!bool often}", ["mine.yaml", "mend"]),
+        ("shared: {threads: !!timestamp soon}", ["mine.yaml", "mend"]),
+        ("shared: !!set [1]", ["mine.yaml", "mend"]),
+        ("shared: {? [1, 2] : 3}", ["mine.yaml", "line 1", "a key"]),
+        ("shared:\n  engine: duck\0db\n", ["mine.yaml", "line 2", "U+0000"]),
         ("shared: {seed: 1, seed: 2}", ["mine.yaml", "line 1", "'seed' is given twice"]),
         ("shared:\n  seed: [1\n", ["mine.yaml", "line"]),
     ],
@@ -137,6 +143,20 @@ def test_a_mistake_is_one_clear_error(write, text, words):
         check_profile(write(text))
     for word in words:
         assert word in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("shared: " + "[" * 100_000, ["mine.yaml", "mend"], id="brackets"),
+        pytest.param("shared: " + "- " * 50_000, ["mine.yaml", "mend"], id="dashes"),
+        pytest.param(f"shared: {{threads: {':'.join(['59'] * 2000)}.0}}", ["mine.yaml", "mend"], id="sixties"),
+        pytest.param(f"shared: {{threads: 0x{'f' * 5000}}}", ["shared.threads", "thousands of digits"], id="digits"),
+        pytest.param("shared:\n" + "".join(f"  k{n}: 1\n" for n in range(3000)), ["unknown key"], id="keys"),
+    ],
+)
+def test_a_mistake_without_end_is_one_clear_error(write, text, words):
+    test_a_mistake_is_one_clear_error(write, text, words)
 
 
 def test_a_file_that_is_no_text_is_one_clear_error(tmp_path):

@@ -6,7 +6,7 @@ import ibis
 import pandas as pd
 
 from smartrocket.engine import BLANKS, read_whole, strip, to_timestamp
-from smartrocket.errors import InputError
+from smartrocket.errors import RowsError
 from smartrocket.wording import plural
 
 EVENT_TYPES = ["view", "addtocart", "removefromcart", "transaction"]
@@ -104,7 +104,7 @@ def find_span(events: ibis.Table) -> tuple[int, int]:
 
     `events` has timestamp (ms). Where the log is silent for longer than `LONGEST_SILENCE_DAYS`, it lies on the side
     of that pause with more events. One event of a clock that is wrong would else stretch the log by decades. Raises
-    InputError where it is still longer than `LONGEST_LOG_DAYS`: then many clocks were wrong, each in its own way.
+    RowsError where it is still longer than `LONGEST_LOG_DAYS`: then many clocks were wrong, each in its own way.
     """
     daily = events.group_by(day=events.timestamp // DAY_MILLISECONDS).agg(events=events.count())
     days = daily.order_by("day").to_pandas()
@@ -114,7 +114,7 @@ def find_span(events: ibis.Table) -> tuple[int, int]:
     inside = days.day[stretch == days.events.groupby(stretch).sum().idxmax()]
     if inside.iloc[-1] - inside.iloc[0] > LONGEST_LOG_DAYS:
         first, last = (pd.Timestamp(day, unit="D") for day in (inside.iloc[0], inside.iloc[-1]))
-        raise InputError(
+        raise RowsError(
             f"the events reach from {first:%Y-%m-%d} to {last:%Y-%m-%d}, and no log is that long: in some rows the "
             "timestamp is of a clock that was wrong. Remove these rows from the file of events, then run make again."
         )
@@ -195,13 +195,13 @@ def make_ledger(judged: ibis.Table, file: str, unused: dict[str, int] | None = N
 
 
 def require_events(ledger: pd.DataFrame) -> None:
-    """Stop where cleaning left no event. Raises InputError with the reasons, most frequent first."""
+    """Stop where cleaning left no event. Raises RowsError with the reasons, most frequent first."""
     if (ledger.outcome == "kept").any():
         return
     if ledger.empty:
-        raise InputError("the file of events has no row that can be read: write it anew from the shop's system.")
+        raise RowsError("the file of events has no row that can be read: write it anew from the shop's system.")
     reasons = ", ".join(f"{row.rows:,} as {row.outcome!r}" for row in ledger.itertuples())
-    raise InputError(
+    raise RowsError(
         f"of {plural(int(ledger.rows.sum()), 'row')} of the events none can be used ({reasons}): timestamps must be "
         f"milliseconds since 1970, ids whole numbers, events one of {', '.join(EVENT_TYPES)}, all within "
         "the profile's 02_cleaning: window_start and window_end. Mend the file of events, or that window."
@@ -329,7 +329,7 @@ def climb_tree(judged: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
 
     Returns categoryid, parentid (missing for a root), level (root = 0), root, path ("root/.../id"), sorted by
     path; and the counts `orphans` (parent not in the tree: taken as roots) and `cycles` (circles of
-    categories that are their own ancestors: the smallest id of each is taken as its root). Raises InputError for a
+    categories that are their own ancestors: the smallest id of each is taken as its root). Raises RowsError for a
     tree of more than `DEEPEST_LEVEL` levels.
     """
     kept = judged[judged.reason.isna()].sort_values("categoryid")
@@ -345,7 +345,7 @@ def climb_tree(judged: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, int]]:
     for category, parent in parents.items():
         path = climb(category, parents)
         if len(path) > DEEPEST_LEVEL:
-            raise InputError(
+            raise RowsError(
                 f"the category tree puts category {category} more than {DEEPEST_LEVEL} levels deep: mend the parentids "
                 "in its file."
             )

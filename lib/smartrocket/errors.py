@@ -16,6 +16,10 @@ class InputError(Exception):
     """
 
 
+class RowsError(InputError):
+    """A mistake in the rows of the shop's files, found where these are tables: whoever knows the files names them."""
+
+
 def explain_system_error(message: str) -> str | None:
     """Say in one sentence what to do about an error of the system; None where it is not one that a user can mend."""
     found = UNWRITABLE.search(message)

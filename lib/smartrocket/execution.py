@@ -18,7 +18,6 @@ from smartrocket.errors import InputError, explain_system_error
 from smartrocket.files import ROOT, find_commit, hash_file, read_json, remove, write_json
 from smartrocket.profiles import NOTEBOOKS
 from smartrocket.rawfiles import RawFiles
-from smartrocket.wording import joined
 from smartrocket.workspace import Workspace
 
 
@@ -115,7 +114,9 @@ def explain_failure(
 ) -> str:
     """Say which cell failed and why, and where the partial notebook lies."""
     if error.ename == "InputError":
-        return error.evalue + (name_raw_files(workspace) if notebook == "02_cleaning" else "")
+        return error.evalue
+    if error.ename == "RowsError":
+        return f"{error.evalue} The shop's files lie in {find_raw_folder(parameters, workspace)}."
     if error.ename == "OutOfMemoryException":
         return (
             f"notebooks/{notebook}.ipynb needs more memory than `memory_limit` in the profile's `shared:` allows (it "
@@ -139,10 +140,11 @@ def explain_failure(
     )
 
 
-def name_raw_files(workspace: Workspace) -> str:
-    """Say which files the rows are from that cleaning judges: it finds mistakes of theirs, and does not know them."""
-    parameters = yaml.safe_load(workspace.existing("params/01_eda.yaml").read_text(encoding="utf-8"))
-    return f" The shop's files are {joined(list(map(str, RawFiles.describe(parameters['raw']).present())))}."
+def find_raw_folder(parameters: dict, workspace: Workspace) -> Path:
+    """Return the folder of the shop's files, which among the notebooks only the first one is told."""
+    if "raw" not in parameters:
+        parameters = yaml.safe_load(workspace.existing("params/01_eda.yaml").read_text(encoding="utf-8"))
+    return RawFiles.describe(parameters["raw"]).folder
 
 
 def write_manifest(

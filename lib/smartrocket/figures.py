@@ -107,12 +107,14 @@ def svg(figure: Figure, name: str, alt: str) -> str:
     `name` (unique on its page) keeps the ids of its parts apart from other figures'; `alt` is what a reader
     who cannot see it is told. The same figure always gives the same text.
     """
-    # Else matplotlib would draw the figure twice, once only to have it laid out.
+    # Laid out first: a figure that still has a layout engine is drawn twice, once only for its layout.
     FigureCanvasSVG(figure)
-    figure.get_layout_engine().execute(figure)
-    figure.set_layout_engine("none")
+    if engine := figure.get_layout_engine():
+        engine.execute(figure)
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
+    look = {"svg.hashsalt": name, "svg.fonttype": "none", "figure.constrained_layout.use": False}
+    with mpl.rc_context(look):
+        figure.set_layout_engine(None)
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(["Date", "Creator", "Format", "Type"]))
     plt.close(figure)
     drawing = buffer.getvalue()

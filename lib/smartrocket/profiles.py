@@ -3,7 +3,10 @@
 import difflib
 import re
 import reprlib
+from collections.abc import Hashable
+from copy import deepcopy
 from datetime import UTC, date, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self, get_args
 from zoneinfo import available_timezones
@@ -406,17 +409,22 @@ NOTEBOOKS = {
 SECTIONS = {field.alias or name for name, field in Profile.model_fields.items()}
 
 
-class UniqueKeyLoader(yaml.CSafeLoader):
-    """YAML in which a key given twice is an error, not a silent override."""
+class UniqueKeyLoader(yaml.SafeLoader):
+    """YAML in which a key given twice is an error, not a silent override.
+
+    The loader in C is faster, and ends the process where brackets stand in brackets without end.
+    """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
         """Build a mapping. Raises a YAML error for a key given twice."""
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        for place, key in enumerate(keys):
-            if key in keys[:place]:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key {key!r} is given twice", node.value[place][0].start_mark
-                )
+        seen = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if not isinstance(key, Hashable):
+                raise yaml.constructor.ConstructorError(None, None, "a key is no plain text", key_node.start_mark)
+            if key in seen:
+                raise yaml.constructor.ConstructorError(None, None, f"key {key!r} is given twice", key_node.start_mark)
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 
@@ -464,21 +472,36 @@ def combine(usual: dict, changes: dict) -> dict:
     }
 
 
+@lru_cache(maxsize=8)
+def parse_yaml(text: str) -> Any:
+    """Return what a YAML text holds. Kept, since the defaults are read with each profile, and take a tenth of a second.
+
+    Raises a YAML error, or whatever else reading one of its values raises.
+    """
+    return yaml.load(text, UniqueKeyLoader)
+
+
 def read_yaml(path: Path) -> dict:
     """Read a YAML file of sections. Raises InputError that names the file and the line."""
     shown = name_file(path)
     try:
-        content = yaml.load(path.read_text(encoding="utf-8"), UniqueKeyLoader)
+        text = path.read_text(encoding="utf-8")
+        content = deepcopy(parse_yaml(text))
     except OSError as error:
         raise InputError(f"{shown} cannot be read ({error.strerror}): put a file of sections there.") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{shown} is not a UTF-8 text file: save it as UTF-8.") from error
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise InputError(
+            f"{shown}, line {line}: holds the sign U+{error.character:04X}, which no text needs; take it out."
+        ) from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}" if mark else ""
         raise InputError(f"{shown}{place}: {getattr(error, 'problem', error)}; mend the YAML there.") from error
-    except (ValueError, RecursionError) as error:
-        # A date such as 2015-13-45, or brackets in brackets without end.
+    except (ValueError, RecursionError, ArithmeticError, LookupError, AttributeError, TypeError) as error:
+        # A date such as 2015-13-45, brackets in brackets without end, or `!!int` before what is none.
         raise InputError(f"{shown} holds a value that cannot be read ({error}): mend the YAML there.") from None
     if content is None:
         return {}
@@ -515,7 +538,12 @@ def explain(problem: dict, path: Path, content: dict) -> str:
     message = problem["msg"].removeprefix("Value error, ")
     if isinstance(problem["input"], dict) and problem["type"] == "value_error":
         return f"{shown}: {key}: {message}."
-    return f"{shown}: {key} is {reprlib.repr(problem['input'])}; {message[0].lower()}{message[1:]}."
+    try:
+        given = reprlib.repr(problem["input"])
+    except ValueError:
+        # Python writes no number of more than 4,300 digits.
+        given = "a number of thousands of digits"
+    return f"{shown}: {key} is {given}; {message[0].lower()}{message[1:]}."
 
 
 def is_key(part: str | int) -> bool:
