@@ -50,25 +50,13 @@ from test_browser import IS_DARK, IS_LIGHT, TOLERANCE, start_chromium
 pytestmark = pytest.mark.browser
 ALL_DRAWN = """() => [...document.querySelectorAll('.panel:not(.is-empty) .plot:not(.js-plotly-plot)')]
     .every((plot) => plot.offsetParent === null)"""
-# Chromium was seen once to draw no more frames, and whoever waits for the next without end waits for ever.
-DEFINE_FRAME = """() => {
-    window.frame = () => new Promise((resolve, reject) => {
+# Animations of the style sheets, and in how many of ten frames something in the window is drawn differently.
+WHAT_MOVES = """async () => {
+    // Rarely, Chromium draws no more frames, and whoever waits for the next without end waits for ever.
+    const frame = () => new Promise((resolve, reject) => {
         requestAnimationFrame(resolve);
         setTimeout(() => reject(new Error("no frame was drawn in 15 seconds")), 15000);
     });
-}"""
-# Without a gliding window, for whose rest every step would wait.
-SCROLL = """async () => {
-    for (let top = 0; top < document.documentElement.scrollHeight; top += 600) {
-        scrollTo({ top, behavior: "instant" });
-        // An observer is told of what it sees in the frame after.
-        await frame();
-        await frame();
-    }
-    scrollTo({ top: 0, behavior: "instant" });
-}"""
-# Animations of the style sheets, and in how many of ten frames something in the window is drawn differently.
-WHAT_MOVES = """async () => {
     const look = (element) => {
         const { x, y, width, height } = element.getBoundingClientRect();
         const { opacity } = getComputedStyle(element);
@@ -175,10 +163,11 @@ def show_shop(shop: Shop, site: Path, folder: Path) -> Path:
 
 
 def see_all(page: Page) -> None:
-    """Scroll through the page, so that every chart is drawn."""
+    """Wait until every chart is drawn: those out of sight are, as soon as the page has nothing else to do.
+
+    Nothing is scrolled: now and then Chromium draws no more frames of a page that is, until it is loaded again.
+    """
     page.wait_for_function("() => window.Plotly !== undefined")
-    page.evaluate(DEFINE_FRAME)
-    page.evaluate(SCROLL)
     page.wait_for_function(ALL_DRAWN)
 
 
@@ -675,6 +664,18 @@ def test_everything_can_be_done_by_keyboard(page, site):
     page.keyboard.press("Space")
     assert chip.get_attribute("aria-pressed") == "false"
     assert read_cards(page)["views"] == 0
+
+
+def test_a_chart_is_drawn_when_it_comes_near_the_window(browser, site):
+    page = browser.new_page(viewport={"width": 1280, "height": 900})
+    page.add_init_script("window.requestIdleCallback = () => {}")
+    visit(page, site, "business")
+    page.wait_for_function("() => document.querySelector('.js-plotly-plot')")
+    last = page.locator(".panel:not(.is-empty) .plot").last
+    assert "js-plotly-plot" not in last.get_attribute("class")
+    last.scroll_into_view_if_needed()
+    page.wait_for_function("(plot) => plot.matches('.js-plotly-plot')", arg=last.element_handle())
+    page.close()
 
 
 def test_charts_follow_the_theme(page, site):
