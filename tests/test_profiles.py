@@ -129,6 +129,7 @@ def test_a_search_space_is_replaced_as_a_whole(write):
         ("05_forecast_tuning: {search_space: {lambda_l2: {low: 0, high: 1, log: true}}}", ["lambda_l2", "above 0"]),
         ("just words", ["mine.yaml", "sections"]),
         ("shared: {threads: !!int ''}", ["mine.yaml", "mend"]),
+        ("shared: &all\n  threads: 1\n03_features:\n  <<: *all", ["mine.yaml", "line 4", "write them out"]),
         ("shared: {threads: !!bool often}", ["mine.yaml", "mend"]),
         ("shared: {threads: !!timestamp soon}", ["mine.yaml", "mend"]),
         ("shared: !!set [1]", ["mine.yaml", "mend"]),

@@ -416,9 +416,12 @@ class UniqueKeyLoader(yaml.SafeLoader):
     """
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        """Build a mapping. Raises a YAML error for a key given twice."""
+        """Build a mapping. Raises a YAML error for a key given twice, and for one that takes over other keys."""
         seen = set()
         for key_node, _ in node.value:
+            if key_node.tag.endswith(":merge"):
+                told = "'<<' takes over no keys here; write them out"
+                raise yaml.constructor.ConstructorError(None, None, told, key_node.start_mark)
             key = self.construct_object(key_node, deep=True)
             if not isinstance(key, Hashable):
                 raise yaml.constructor.ConstructorError(None, None, "a key is no plain text", key_node.start_mark)
