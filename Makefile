@@ -6,6 +6,9 @@ PROFILE := own_shop
 # A folder's name may hold any sign, so make takes it as it is, and the shell from the environment, where it means nothing.
 override SHOP := $(value SHOP)
 export SHOP
+else ifeq ($(origin SHOP),command line)
+# As a variable of the shell that is not set leaves it: the sample shop is not what was meant.
+$(error SHOP is empty: give the folder that holds the shop's events.csv, or leave SHOP out)
 endif
 ifneq ($(words $(PROFILE)),1)
 $(error PROFILE must be the name of one file of params/, without its .yaml, and is "$(PROFILE)")

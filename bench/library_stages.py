@@ -7,7 +7,7 @@ from ibis.backends import BaseBackend
 
 import stages
 from smartrocket import cleaning, cooccurrence, panel, sequences, sessions
-from smartrocket.engine import connect, keep, write_batches, write_parquet
+from smartrocket.engine import connect, keep, read_parquet, write_batches, write_parquet
 from smartrocket.files import write_parquet_frame
 from smartrocket.ingestion import ingest
 from smartrocket.workspace import Workspace
@@ -26,7 +26,7 @@ def clean_tables(build: Path, parameters: dict) -> None:
 
     given = parameters["02_cleaning"]
     workspace, connection = Workspace(build), open_engine(given)
-    raw_events = connection.read_parquet(workspace.existing("interim/raw_events.parquet"))
+    raw_events = read_parquet(connection, workspace.existing("interim/raw_events.parquet"))
     judged = cleaning.judge_events(raw_events, given["window_start"], given["window_end"])
     judged = cleaning.judge_bots(judged, given["bot_events_per_day"])
     judged = keep(judged)
@@ -36,7 +36,7 @@ def clean_tables(build: Path, parameters: dict) -> None:
     del judged
 
     roles = {name: given[f"{name}_property"] for name in ("category", "price", "availability", "name")}
-    raw_properties = connection.read_parquet(workspace.existing("interim/raw_properties.parquet"))
+    raw_properties = read_parquet(connection, workspace.existing("interim/raw_properties.parquet"))
     used = raw_properties.filter(raw_properties.property.isin(list(roles.values())))
     judged_properties = keep(cleaning.judge_properties(used, roles))
     properties = cleaning.count_properties(raw_properties)
@@ -64,7 +64,7 @@ def build_panel(build: Path, parameters: dict) -> None:
     given = parameters["03_features"]
     workspace, connection = Workspace(build), open_engine(given)
     names = ("events", "item_categories", "item_prices", "item_availability", "categories")
-    events, *histories = (connection.read_parquet(workspace.existing(f"interim/{name}.parquet")) for name in names)
+    events, *histories = (read_parquet(connection, workspace.existing(f"interim/{name}.parquet")) for name in names)
     days = panel.find_complete_days(events)
     item_days = panel.build_panel(
         events, panel.Catalogue(*histories), days, given["horizon_days"], given["panel_entry_events"], connection
@@ -76,7 +76,7 @@ def make_sequences(build: Path, parameters: dict) -> None:
     """Make the events by session, and the view sequences to learn from and to test on."""
     given = parameters["03_features"]
     workspace, connection = Workspace(build), open_engine(given)
-    events = connection.read_parquet(workspace.existing("interim/events.parquet"))
+    events = read_parquet(connection, workspace.existing("interim/events.parquet"))
     session_events = sessions.list_session_events(events, given["session_gap_minutes"])
     write_parquet(
         session_events.order_by(["sessionid", "position"]), workspace.path("processed/session_events.parquet")
@@ -96,7 +96,7 @@ def relate_items(build: Path, parameters: dict) -> None:
     """Make the lists of related items."""
     given = parameters["03_features"]
     workspace, connection = Workspace(build), open_engine(given)
-    session_events = connection.read_parquet(workspace.existing("processed/session_events.parquet"))
+    session_events = read_parquet(connection, workspace.existing("processed/session_events.parquet"))
     related = cooccurrence.relate_items(session_events, given["related_half_life_days"], given["related_items"])
     write_parquet(related, workspace.path("processed/related_items.parquet"))
 

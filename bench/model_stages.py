@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from library_stages import open_engine
 from smartrocket import panel, ranking
+from smartrocket.engine import read_parquet
 from smartrocket.files import read_json, write_json
 from smartrocket.forecasting import train
 from smartrocket.gru4rec import GRU4Rec, Settings
@@ -31,7 +32,7 @@ def learn_forecast(folder: Path) -> int:
     """Learn a forecast from a sample of the panel, read straight from its file; returns the rows of the panel."""
     workspace, given = Workspace(folder / "smartrocket"), PROFILE.forecast_baseline
     connection = open_engine(read_json(folder / "parameters.json")["03_features"])
-    item_days = connection.read_parquet(workspace.existing("processed/panel.parquet"))
+    item_days = read_parquet(connection, workspace.existing("processed/panel.parquet"))
     write_json(workspace.path("processed/panel.json"), {"features": panel.list_features(item_days)})
     days = item_days.aggregate(first=item_days.date.min(), last=item_days.date.max()).execute().iloc[0]
     first, last = pd.Timestamp(days["first"]), pd.Timestamp(days["last"])

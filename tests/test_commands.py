@@ -1,6 +1,8 @@
 """The command line, the server and the download: a mistake is one sentence, and nothing leaves this machine."""
 
 import hashlib
+import os
+import subprocess
 import threading
 import urllib.request
 from functools import partial
@@ -11,6 +13,7 @@ import pytest
 from smartrocket import __main__ as command
 from smartrocket import download, server
 from smartrocket.errors import InputError
+from smartrocket.files import ROOT
 
 
 def test_a_mistake_is_one_sentence_and_status_2(capsys):
@@ -18,6 +21,17 @@ def test_a_mistake_is_one_sentence_and_status_2(capsys):
     printed = capsys.readouterr().err
     assert printed.startswith("error: there is no profile 'smaple'")
     assert "Traceback" not in printed
+
+
+def test_an_empty_shop_is_refused_in_one_line():
+    # The tests themselves may run under make, whose own settings are not for the one that they start.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    run = subprocess.run(
+        ["make", "help", "SHOP="], cwd=ROOT, env=inherited, capture_output=True, text=True, check=False
+    )
+    assert run.returncode != 0
+    assert len(run.stderr.splitlines()) == 1
+    assert "SHOP is empty: give the folder that holds the shop's events.csv, or leave SHOP out." in run.stderr
 
 
 def test_serving_needs_a_site(tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import shutil
 
 import nbformat
 import pytest
@@ -10,7 +11,7 @@ import yaml
 
 from smartrocket import preparation
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT
+from smartrocket.files import ROOT, write_json, write_text
 from smartrocket.preparation import check_parameters, copy_lab, find_modules, link_shop, prepare, read_code
 from smartrocket.profiles import NOTEBOOKS, load_profile, resolve
 
@@ -103,6 +104,49 @@ def test_a_changed_raw_file_is_noticed_by_the_first_notebook_only(project, tmp_p
         path.name for path in project.glob("build/own_shop/inputs/*.json") if path.read_text() != inputs[path.name]
     }
     assert changed == {"01_eda.json"}
+
+
+def test_another_shop_is_noticed_whose_files_have_the_same_size_and_time(project, tmp_path):
+    one, other = tmp_path / "one", tmp_path / "other"
+    one.mkdir()
+    (one / "events.csv").write_text(EVENTS)
+    shutil.copytree(one, other)
+    (other / "events.csv").write_text(EVENTS.replace("view,10", "view,11"))
+    shutil.copystat(one / "events.csv", other / "events.csv")
+    inputs = project / "build/own_shop/inputs/01_eda.json"
+    written = []
+    for shop in (one, other, other):
+        prepare("own_shop", str(shop))
+        written.append(json.loads(inputs.read_text())["raw"])
+    assert written[0] != written[1] == written[2]
+    assert written[0][0][:3] == written[1][0][:3]
+
+
+def find_times(project) -> dict[str, int]:
+    paths = [project / name for name in ("build/site.json", "_site/built.json")]
+    return {path.name: path.stat().st_mtime_ns for path in paths if path.exists()}
+
+
+@pytest.mark.parametrize("text", ['{"profile": "sample", "renderer": "none"}', "{", "[]", "{}"])
+def test_the_site_of_another_profile_is_not_up_to_date(project, text):
+    prepare("ci")
+    write_text(project / "_site/built.json", text)
+    before = find_times(project)
+    prepare("ci")
+    after = find_times(project)
+    assert set(after) == {"site.json"}
+    # The make that calls knows the time of the site as it was before, and must find something that is newer.
+    assert after["site.json"] > before["built.json"]
+    prepare("ci")
+    assert find_times(project) == after
+
+
+def test_the_site_of_the_profile_itself_stays_up_to_date(project):
+    prepare("ci")
+    write_json(project / "_site/built.json", {"profile": "ci", "renderer": "none"})
+    before = find_times(project)
+    prepare("ci")
+    assert find_times(project) == before
 
 
 def test_what_a_folder_is_called_can_be_shown(project, tmp_path):

@@ -98,10 +98,10 @@ def test_a_search_space_is_replaced_as_a_whole(write):
             ["mine.yaml: 02_cleaning.window_end", "must be later than window_start, which is 2015-06-01"],
         ),
         ("02_cleaning: {name_property: available}", ["02_cleaning.name_property", "another", "availability_property"]),
-        ("02_cleaning: {category_property: name}", ["02_cleaning.name_property", "another", "category_property"]),
+        ("shared: {category_property: name}", ["02_cleaning: name_property", "another", "shared.category_property"]),
         (
-            "02_cleaning: {category_property: '790'}",
-            ["mine.yaml: 02_cleaning: category_property must be another property than shared.price_property (790)."],
+            "shared: {category_property: '790'}",
+            ["shared.price_property", "must be another property than category_property (790)."],
         ),
         ("shared: {price_property: name}", ["mine.yaml with params/defaults.yaml: 02_cleaning: name_property must be"]),
         ("shared: {time_zone: Americas/New_York}", ["shared.time_zone", "America/New_York"]),

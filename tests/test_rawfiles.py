@@ -1,5 +1,7 @@
+import csv
 import gzip
 import os
+from random import Random
 
 import duckdb
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from shops import REAL, REAL_EVENTS, write_shop
 from smartrocket import ingestion
-from smartrocket.engine import connect
+from smartrocket.engine import connect, read_parquet
 from smartrocket.errors import InputError
 from smartrocket.identifiers import LARGEST
 from smartrocket.ingestion import ingest
@@ -240,6 +242,41 @@ def test_a_part_that_is_not_read_is_told(tmp_path, name):
         check_files(RawFiles.describe(raw))
 
 
+@pytest.mark.parametrize(
+    ("found", "remedy"),
+    [
+        ("Events.csv", "rename it to events.csv."),
+        ("EVENTS.CSV.GZ", "rename it to events.csv.gz."),
+        ("Item_Properties.CSV", "rename it to item_properties.csv."),
+        ("Category_Tree.csv", "rename it to category_tree.csv."),
+        ("events.csv.zst", "unpack it, compress it with gzip as events.csv.gz, or"),
+        ("Item_properties_part2.csv.ZIP", "compress it with gzip as item_properties_part2.csv.gz, or"),
+    ],
+)
+def test_a_file_of_almost_the_name_is_not_passed_over(tmp_path, found, remedy):
+    raw = write_shop(tmp_path, HEADER + ROW)
+    raw["properties"] = ["item_properties_part1.csv", "item_properties_part2.csv", "item_properties.csv"]
+    if found.lower().startswith("events"):
+        (tmp_path / "events.csv").unlink()
+    (tmp_path / found).write_text(HEADER + ROW)
+    with pytest.raises(InputError) as caught:
+        check_files(RawFiles.describe(raw))
+    assert str(caught.value).startswith(f"{tmp_path / found} is ")
+    assert remedy in str(caught.value)
+
+
+def test_files_of_the_right_names_have_no_similar_ones(tmp_path):
+    raw = write_shop(tmp_path, HEADER + ROW)
+    # A folder is no file, an archive beside its content does no harm, and of two names in the profile one is enough.
+    (tmp_path / "Category_Tree.csv").mkdir()
+    (tmp_path / "events.csv.zip").write_bytes(b"PK")
+    raw["properties"] = [f"item_properties{part}.csv" for part in ("_part1", "_part2", "", "_PART1")]
+    for part in (1, 2):
+        (tmp_path / f"item_properties_part{part}.csv").write_text("timestamp,itemid,property,value\n")
+    assert [path.name for path in RawFiles.describe(raw).present()] == ["events.csv", *raw["properties"][:2]]
+    assert RawFiles.describe(raw | {"folder": str(tmp_path / "absent")}).category_tree_path() is None
+
+
 @pytest.mark.parametrize("name", ["events.csv", "item_properties.csv", "category_tree.csv.gz"])
 def test_a_link_that_leads_nowhere_is_not_passed_over(tmp_path, name):
     raw = write_shop(tmp_path, HEADER + ROW)
@@ -340,13 +377,49 @@ def test_what_is_no_csv_is_told_by_its_kind(tmp_path, connection, content, said)
     assert len(str(caught.value)) < 600
 
 
-def test_a_line_that_outgrows_every_buffer_is_one_clear_error(tmp_path):
-    # DuckDB says so of a line of some hundred megabytes; where that begins depends on its buffers.
-    with (
-        pytest.raises(InputError, match=r"events\.csv has a line far longer than 4 megabytes"),
-        ingestion.naming_lines([tmp_path / "events.csv"]),
-    ):
-        raise duckdb.NotImplementedException("The Parallel CSV Reader currently does not support a full read")
+@pytest.mark.parametrize("threads", [1, 2])
+@pytest.mark.parametrize("seed", [1, 3])
+def test_texts_of_many_lines_in_a_large_file_are_read_whole(tmp_path, threads, seed):
+    """Where DuckDB begins a part in the midst of such a text, it may take it for rows, and these files for damaged."""
+    raw = write_shop(tmp_path / "raw", HEADER + ROW)
+    words = ["A fine lamp, made of oak;", "24 cm tall,", '"Nordic"', "style.", "Ships in 3 days, no bulb."]
+    random, texts = Random(seed), []
+    while sum(map(len, texts)) < 20_000_000:
+        texts += [
+            "\n".join(" ".join(random.choices(words, k=5)) for _ in range(random.randint(3, 30))) for _ in range(100)
+        ]
+    with (tmp_path / "raw" / "item_properties.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["timestamp", "itemid", "property", "value"])
+        writer.writerows((1433000000000 + place, 7, 888, text) for place, text in enumerate(texts))
+    workspace = Workspace(tmp_path / "build")
+    ingest(raw, workspace, connect("500MB", threads))
+    assert pq.read_table(workspace.path("interim/raw_properties.parquet"))["value"].to_pylist() == texts
+
+
+def test_a_mistake_below_texts_of_several_lines_is_told_with_its_line(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW)
+    text = '1433000000000,7,888,"one\ntwo\n\nfour"\n'
+    (tmp_path / "raw" / "item_properties.csv").write_text(
+        "timestamp,itemid,property,value\n" + text * 10 + "\n1433000000000,7,888,9,9\n"
+    )
+    with pytest.raises(InputError, match=r"item_properties\.csv, line 43: it has more fields than the 4 columns"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+@pytest.mark.parametrize("name", ["shop [1]", "shop*", "shop?", "itemid=7", "column_0=5"])
+def test_the_name_of_a_folder_is_no_pattern_and_no_column(tmp_path, connection, name):
+    for other in ("shop 1", "shop1", "shops"):
+        ingest(
+            write_shop(tmp_path / other / "raw", HEADER + ROW * 9), Workspace(tmp_path / other / "build"), connection
+        )
+    raw = write_shop(tmp_path / name / "raw", HEADER + ROW * 2)
+    workspace = Workspace(tmp_path / name / "build")
+    assert ingest(raw, workspace, connection)["events"] == 2
+    events = read_parquet(connection, workspace.path("interim/raw_events.parquet")).to_pandas()
+    assert events.columns.tolist() == ["timestamp", "visitorid", "event", "itemid", "transactionid"]
+    assert events.itemid.tolist() == [2, 2]
+    assert workspace.read("interim/raw_events.parquet").itemid.tolist() == [2, 2]
 
 
 def test_lines_that_end_in_two_ways_are_one_clear_error(tmp_path, connection):

@@ -25,9 +25,10 @@ from smartrocket.cleaning import (
     milliseconds,
     parse_number,
     read_event_type,
+    read_transaction,
     require_events,
 )
-from smartrocket.engine import keep, keeping_order, read_ids, read_whole, to_timestamp
+from smartrocket.engine import keep, keeping_order, read_ids, read_parquet, read_whole, to_timestamp
 from smartrocket.errors import InputError
 from smartrocket.sessions import ORDER, number_sessions
 from smartrocket.wording import cut
@@ -99,6 +100,7 @@ def read_log(
     time_zone: str = "UTC",
     session_gap_minutes: int = 30,
     price_property: str = "790",
+    category_property: str = "categoryid",
 ) -> Log:
     """Prepare the tables of a `Log` in the engine, from what `ingest` left in the workspace.
 
@@ -109,7 +111,7 @@ def read_log(
         raise InputError(f"time_zone {time_zone!r} is unknown: give a name such as UTC or America/New_York.")
 
     def read(name: str) -> ibis.Table:
-        return connection.read_parquet(workspace.existing(f"interim/{name}.parquet"))
+        return read_parquet(connection, workspace.existing(f"interim/{name}.parquet"))
 
     raw_events = read("raw_events")
     raw_properties = read("raw_properties")
@@ -120,7 +122,7 @@ def read_log(
     visitor_days = keep(
         events.group_by(["visitorid", day(events).name("day")]).aggregate(events=_.count(), **count_types())
     )
-    catalogue = keep(list_catalogue(raw_properties, price_property))
+    catalogue = keep(list_catalogue(raw_properties, category_property, price_property))
     return Log(
         raw_events=raw_events,
         raw_properties=raw_properties,
@@ -148,6 +150,7 @@ def link_events(raw_events: ibis.Table, time_zone: str, session_gap_minutes: int
     """Return the distinct usable events with their clock, session and previous event (see `Log`)."""
     judged = judge_rows(raw_events)
     usable = judged.filter(judged.reason.isnull())
+    usable = usable.mutate(transactionid=read_transaction(usable))
     distinct = usable.select("timestamp", "visitorid", "event", "itemid", "transactionid").distinct()
     timed = distinct.mutate(timestamp=to_timestamp(distinct.timestamp))
     numbered = number_sessions(timed, session_gap_minutes).drop("session_start", "position")
@@ -200,7 +203,7 @@ def gather_items(events: ibis.Table, catalogue: ibis.Table) -> ibis.Table:
     return counted.left_join(listed, "itemid").drop("itemid_right").mutate(listed=_.listed.fill_null(False))
 
 
-def list_catalogue(raw_properties: ibis.Table, price_property: str) -> ibis.Table:
+def list_catalogue(raw_properties: ibis.Table, category_property: str, price_property: str) -> ibis.Table:
     """Return every item of the properties with its latest categoryid and price (missing where not known).
 
     Of two values at the same moment the larger text counts. RetailRocket writes a number as "n12.000"; a plain
@@ -213,7 +216,7 @@ def list_catalogue(raw_properties: ibis.Table, price_property: str) -> ibis.Tabl
     def latest(name: str) -> ibis.Value:
         return moment.max(where=(rows.property == name) & readable)["value"]
 
-    items = rows.group_by("itemid").aggregate(category=latest("categoryid"), price=latest(price_property))
+    items = rows.group_by("itemid").aggregate(category=latest(category_property), price=latest(price_property))
     price = parse_number(items.price)
     known = price.between(0, HIGHEST_PRICE).ifelse(price, ibis.null("float64"))
     return items.select("itemid", categoryid=read_whole(items.category), price=known)

@@ -9,6 +9,7 @@ import pandera.ibis as pandera
 from ibis.backends import BaseBackend
 
 from smartrocket.cleaning import EVENT_TYPES
+from smartrocket.engine import read_parquet
 from smartrocket.errors import InputError
 from smartrocket.workspace import Workspace
 
@@ -92,7 +93,7 @@ def check_tables(
     """
     kept = []
     for relative, contract in contracts.items():
-        table = connection.read_parquet(workspace.existing(relative))
+        table = read_parquet(connection, workspace.existing(relative))
         rows = int(table.count().execute())
         try:
             # On a table without rows pandera takes "no value is missing" for broken; there is nothing to check in it.

@@ -13,7 +13,7 @@ import pandas as pd
 
 from smartrocket.demand_scores import poisson_deviance
 from smartrocket.drift import MOST_WEEKS, REFERENCE_WEEKS, Series, place_weeks
-from smartrocket.engine import connect
+from smartrocket.engine import connect, read_parquet
 from smartrocket.forecasting import DAY, Panel
 from smartrocket.traffic_breaks import count_traffic
 from smartrocket.workspace import Workspace
@@ -48,8 +48,8 @@ def list_series(
     if panel.frame.empty:
         return []
     connection, last = connect("1GB", threads), panel.last_date
-    events = connection.read_parquet(workspace.existing("interim/events.parquet"))
-    visits = read_visits(connection.read_parquet(workspace.existing("processed/session_events.parquet")), last)
+    events = read_parquet(connection, workspace.existing("interim/events.parquet"))
+    visits = read_visits(read_parquet(connection, workspace.existing("processed/session_events.parquet")), last)
     histories = [workspace.read(f"interim/{name}.parquet") for name in ("item_categories", "item_prices", "categories")]
     return [
         *list_traffic(events, visits, last),

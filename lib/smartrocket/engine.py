@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 
 import ibis
@@ -75,15 +76,32 @@ def keep(expression: ibis.Table) -> ibis.Table:
     return expression.cache()
 
 
-def read_csv(connection: BaseBackend, paths: list[Path], columns: list[str], compressed: bool = False) -> ibis.Table:
+def read_parquet(connection: BaseBackend, path: Path) -> ibis.Table:
+    """Open a Parquet file as a table, without loading it.
+
+    To an engine a path is a pattern, `[1]` in it one of several signs, and a folder `itemid=7` a column. Here a path is
+    a path.
+    """
+    if connection.name == "pyspark":
+        return connection.read_parquet(spark.escape(path))
+    return connection.read_parquet(escape(str(path)), hive_partitioning=False)
+
+
+def read_csv(
+    connection: BaseBackend, paths: list[Path], columns: list[str], compressed: bool = False, parallel: bool = True
+) -> ibis.Table:
     """Open CSV files with one and the same header as a table of text, without loading them.
 
     `columns` are the names to give to the files' columns; `compressed` files are gzip's. An empty field is missing.
+    Several threads read a file in DuckDB where it is `parallel`: sooner and in less memory, but they cannot read every
+    file, and do not know the lines.
     """
     if connection.name == "pyspark":
         return spark.read_csv(connection, paths, columns, compressed)
     return connection.read_csv(
-        paths,
+        [escape(str(path)) for path in paths],
+        hive_partitioning=False,
+        parallel=parallel,
         header=True,
         auto_detect=False,
         delim=",",
@@ -182,4 +200,4 @@ def write_parquet(expression: ibis.Table, path: Path) -> int:
     with replacing(path) as temporary:
         # Nearly as small as at a higher level, in a sixth less time; no reader here looks for single values.
         expression.to_parquet(temporary, compression="zstd", compression_level=1, write_bloom_filter=False)
-    return connection.read_parquet(path).count().execute()
+    return read_parquet(connection, path).count().execute()

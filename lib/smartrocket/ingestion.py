@@ -1,9 +1,11 @@
 """Ingestion: a shop's raw files copied to Parquet, row by row as they are, before anything is cleaned."""
 
+import csv
 import re
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 
 import duckdb
@@ -11,7 +13,16 @@ import ibis
 import pyarrow.parquet as pq
 from ibis.backends import BaseBackend
 
-from smartrocket.engine import LONGEST_LINE, keeping_order, open_reader, read_csv, read_whole, strip, write_parquet
+from smartrocket.engine import (
+    LONGEST_LINE,
+    keeping_order,
+    open_reader,
+    read_csv,
+    read_parquet,
+    read_whole,
+    strip,
+    write_parquet,
+)
 from smartrocket.errors import InputError, explain_system_error
 from smartrocket.files import remove, replacing
 from smartrocket.rawfiles import (
@@ -23,16 +34,25 @@ from smartrocket.rawfiles import (
     check_whole,
     find_columns,
     is_compressed,
+    open_text,
     read_header,
 )
 from smartrocket.workspace import Workspace
 
 # What DuckDB raises over the content of a file, and not over memory or an interruption.
 READING_ERRORS = (duckdb.IOException, duckdb.InvalidInputException, duckdb.DataError)
+# And where several threads cannot read it, of which all that it says is that this is not implemented.
+PARALLEL_ERRORS = (*READING_ERRORS, duckdb.NotImplementedException)
+# Python's reader of CSV takes no longer value than this.
+csv.field_size_limit(LONGEST_LINE)
 
 
 def read_table(
-    connection: BaseBackend, paths: list[Path], schema: dict[str, str], columns: dict[str, str] | None = None
+    connection: BaseBackend,
+    paths: list[Path],
+    schema: dict[str, str],
+    columns: dict[str, str] | None = None,
+    parallel: bool = True,
 ) -> ibis.Table:
     """Open CSV files with one and the same header as a table with the columns of `schema`, without loading them.
 
@@ -43,7 +63,7 @@ def read_table(
     header, names = find_columns(paths[0], schema, columns or {})
     # By their places, since a shop may tell columns apart by what the engine does not: large and small letters.
     places = [f"column_{place}" for place in range(len(header))]
-    table = read_csv(connection, paths, places, compressed=is_compressed(paths[0]))
+    table = read_csv(connection, paths, places, compressed=is_compressed(paths[0]), parallel=parallel)
     return table.select(
         **{
             name: read_column(table[places[header.index(given)]], kind) if given in header else ibis.null(kind)
@@ -58,12 +78,14 @@ def read_column(text: ibis.expr.types.StringColumn, kind: str) -> ibis.Value:
 
 
 def read_files(
-    connection: BaseBackend, paths: list[Path], schema: dict[str, str], columns: dict[str, str]
+    connection: BaseBackend, paths: list[Path], schema: dict[str, str], columns: dict[str, str], parallel: bool
 ) -> ibis.Table:
     """Open the files of one table, in their order and without loading them, as `read_table` does."""
     # Parts of the same columns are read in one go, which takes less time and memory than a union.
     headers = {path: (read_header(path), is_compressed(path)) for path in paths}
-    parts = [read_table(connection, list(alike), schema, columns) for _, alike in groupby(headers, headers.get)]
+    parts = [
+        read_table(connection, list(alike), schema, columns, parallel) for _, alike in groupby(headers, headers.get)
+    ]
     return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
@@ -76,13 +98,6 @@ def naming_lines(paths: list[Path]) -> Iterator[None]:
         message = str(error)
         line = re.search(r"CSV Error on Line: (\d+)", message)
         file = re.search(r"^ *file = (.+)$", message, re.MULTILINE)
-        if file is None and isinstance(error, duckdb.NotImplementedException):
-            # All that DuckDB says is that it cannot read in parallel what does not fit into its buffers.
-            names = " or ".join(map(str, paths))
-            raise InputError(
-                f"{names} has a line far longer than {LONGEST_LINE // 1024**2} megabytes, as a damaged disk leaves "
-                "them: save or copy it anew, or remove that line."
-            ) from None
         if file is None and isinstance(error, READING_ERRORS) and explain_system_error(message) is None:
             names = ", ".join(map(str, paths))
             said = " ".join(message.split())[:300]
@@ -94,20 +109,70 @@ def naming_lines(paths: list[Path]) -> Iterator[None]:
                 f"{file[1]} cannot be read as comma-separated text: some of its lines end in CR LF and others in LF, "
                 "or a quote is out of place; save it anew with one kind of line end."
             ) from None
-        raise InputError(f"{file[1]}, line {line[1]}: {explain(message)}; mend or remove that line.") from None
+        place = find_line(Path(file[1]), int(line[1]))
+        raise InputError(f"{file[1]}, line {place}: {explain(message)}; mend or remove that line.") from None
+
+
+def find_line(path: Path, row: int) -> int:
+    """Return the line in which a row begins, counted from 1 with the header and with empty lines.
+
+    DuckDB calls the number of the row a line, though the value of a row above may have run over several.
+    """
+    with open_text(path, errors="replace") as file:
+        reader = csv.reader(file)
+        deque(islice(reader, row - 1), maxlen=0)
+        return reader.line_num + 1
+
+
+def count_rows(path: Path) -> int:
+    """Count the rows below a file's header with Python's reader.
+
+    Raises InputError for a quote that is never closed, and for whatever else is no CSV to it.
+    """
+    rows, line = -1, 0
+    with open_text(path, errors="replace") as file:
+        reader = csv.reader(file, strict=True)
+        try:
+            for row in reader:
+                rows += bool(row)
+                line = reader.line_num
+        except csv.Error as error:
+            raise InputError(f"{path}, line {line + 1}: {explain(str(error))}; mend or remove that line.") from None
+    return rows
+
+
+def read_twice(paths: list[Path], read: Callable[[bool], dict[str, int]]) -> dict[str, int]:
+    """Have DuckDB read files by several threads and, where those find a mistake, once more by one.
+
+    Only one thread can read every text in quotes that runs over many lines, and knows in which row a mistake stands. It
+    leaves out what follows a quote without an end, so Python's reader has to count as many rows. `read` takes whether
+    several threads may read, and returns figures with the number of `rows`. Raises InputError that names the line.
+    """
+    try:
+        return read(True)
+    except PARALLEL_ERRORS:
+        expected = sum(map(count_rows, paths))
+        with naming_lines(paths):
+            found = read(False)
+        if found["rows"] != expected:
+            names = ", ".join(map(str, paths))
+            raise InputError(f"{names} cannot be read as comma-separated text: save it anew, in UTF-8.") from None
+        return found
 
 
 def explain(message: str) -> str:
-    """Say in a few words what DuckDB found wrong with a line of a CSV file."""
+    """Say in a few words what DuckDB, or Python, found wrong with a line of a CSV file."""
     fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if fields:
         # DuckDB stops counting at the first field too many.
         found = f"{fields[2]} fields, not" if int(fields[2]) < int(fields[1]) else "more fields than"
         return f"it has {found} the {fields[1]} columns that the first line names"
-    if "Maximum line size" in message:
+    if "Maximum line size" in message or "field larger" in message:
         return f"it is longer than {LONGEST_LINE // 1024**2} megabytes"
-    if "unterminated quote" in message:
+    if "unterminated quote" in message or "unexpected end" in message:
         return "a quote is opened in it and never closed"
+    if "expected after" in message:
+        return "text follows the quote that closes a value"
     if "unicode" in message.lower() or "utf-8" in message.lower():
         return "it is not UTF-8 text"
     return "it cannot be read as comma-separated text"
@@ -149,16 +214,17 @@ def store(
 
     Raises InputError that names file and line where a line cannot be read, on every engine in the same words.
     """
-    table = read_files(connection, paths, schema, columns)
+
+    def read(parallel: bool) -> ibis.Table:
+        return read_files(reader, paths, schema, columns, parallel)
+
     reader = open_reader(connection)
     if reader is connection:
-        with naming_lines(paths):
-            return write_parquet(table, path)
+        return read_twice(paths, lambda parallel: {"rows": write_parquet(read(parallel), path)})["rows"]
     # Spark makes something of every line. So DuckDB reads the files first, and both must have found the same.
-    with naming_lines(paths):
-        expected = measure(read_files(reader, paths, schema, columns))
-    rows = write_parquet(table, path)
-    if measure(reader.read_parquet(path)) != expected:
+    expected = read_twice(paths, lambda parallel: measure(read(parallel)))
+    rows = write_parquet(read_files(connection, paths, schema, columns, parallel=False), path)
+    if measure(read_parquet(reader, path)) != expected:
         remove(path)
         names = ", ".join(map(str, paths))
         raise InputError(

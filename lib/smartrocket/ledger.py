@@ -6,6 +6,7 @@ from ibis.backends import BaseBackend
 from IPython.display import HTML
 
 from smartrocket import figures
+from smartrocket.engine import read_parquet
 from smartrocket.findings import Finding, escape_markdown
 from smartrocket.privacy import blank_small, few
 from smartrocket.tables import table
@@ -125,7 +126,7 @@ def read_properties(
             "This shop has no item properties. Prices, categories of items and availability are left out of the "
             "whole report; everything that needs only the click log is there."
         )
-    histories = connection.read_parquet(workspace.path("interim/item_categories.parquet"))
+    histories = read_parquet(connection, workspace.path("interim/item_categories.parquet"))
     first = histories.aggregate(first=histories.valid_from.min()).to_pandas()["first"].iloc[0]
     # Without any category there is no first snapshot, and no event is before it.
     early = ibis.literal(False) if pd.isna(first) else events.timestamp < ibis.literal(first)

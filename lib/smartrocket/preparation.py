@@ -57,7 +57,22 @@ def prepare(name: str, shop: str | None = None) -> None:
     publishing = hash_modules(find_modules("from smartrocket import publishing"))
     site = {"profile": name, "modules": publishing, "renderer": shutil.which("quarto") or "fallback"}
     # One file for all profiles: the site is the report of one shop, and another shop's report replaces it.
-    write_if_changed(ROOT / "build" / "site.json", dump(site))
+    noted = ROOT / "build" / "site.json"
+    built = ROOT / "_site" / "built.json"
+    if built.exists() and read_profile(built) != name:
+        # Another make may have published since this profile was last prepared. Both go, since the make that called has
+        # already looked at the site's time: what it sees is that site.json is newer.
+        remove(built)
+        remove(noted)
+    write_if_changed(noted, dump(site))
+
+
+def read_profile(built: Path) -> str | None:
+    """Return the profile whose report the site holds, as its built.json says; None where that cannot be read."""
+    try:
+        return read_json(built)["profile"]
+    except (OSError, ValueError, LookupError, TypeError):
+        return None
 
 
 def dump(value: object) -> str:
@@ -193,9 +208,13 @@ def hash_modules(names: set[str]) -> dict[str, str]:
 
 
 def fingerprint(raw: RawFiles) -> list[list]:
-    """Return name, size and time of change of each raw file: enough to see that one was changed."""
+    """Return what tells each raw file from any other, and from itself before a change, without reading it.
+
+    Another shop's file may have the same size and time, as `cp -p` and tar leave them; nobody chooses its number on the
+    disk, and when the system last wrote of it.
+    """
     stats = [(path.name, path.stat()) for path in raw.present()]
-    return [[name, stat.st_size, stat.st_mtime_ns] for name, stat in stats]
+    return [[name, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino] for name, stat in stats]
 
 
 def describe_shop(profile: Profile, name: str, title: str, raw: RawFiles, build: Path) -> None:

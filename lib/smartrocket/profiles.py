@@ -233,8 +233,17 @@ class Shared(Strict):
     time_zone: Annotated[str, AfterValidator(known_time_zone)]
     session_gap_minutes: Minutes
     horizon_days: Annotated[int, Field(ge=1, le=28)]
+    category_property: Text
     price_property: Text
     smallest_group: Count
+
+    @field_validator("price_property")
+    @classmethod
+    def check_price(cls, name: str, known: ValidationInfo) -> str:
+        """Refuse a property that holds the category already."""
+        if known.data.get("category_property") == name:
+            raise ValueError(f"must be another property than category_property ({name})")
+        return name
 
 
 class Eda(Strict):
@@ -244,20 +253,18 @@ class Eda(Strict):
 class Cleaning(Strict):
     """Notebook 02."""
 
-    category_property: Text
     availability_property: Text
     name_property: Text
     window_start: Moment | None
     window_end: Moment | None
     bot_events_per_day: Count | None
 
-    @field_validator("availability_property", "name_property")
+    @field_validator("name_property")
     @classmethod
-    def check_property(cls, name: str, known: ValidationInfo) -> str:
-        """Refuse a property that holds something else already."""
-        for other in ("category_property", "availability_property"):
-            if known.data.get(other) == name:
-                raise ValueError(f"must be another property than that of {other}")
+    def check_name(cls, name: str, known: ValidationInfo) -> str:
+        """Refuse a property that tells whether an item is available."""
+        if known.data.get("availability_property") == name:
+            raise ValueError("must be another property than that of availability_property")
         return name
 
     @field_validator("window_end")
@@ -367,14 +374,14 @@ class Profile(Strict):
 
     @field_validator("cleaning")
     @classmethod
-    def check_price(cls, cleaning: Cleaning, known: ValidationInfo) -> Cleaning:
-        """Refuse a property of the items that is that of their price."""
+    def check_properties(cls, cleaning: Cleaning, known: ValidationInfo) -> Cleaning:
+        """Refuse a property of the items that is that of their category or price."""
         shared = known.data.get("shared")
-        for name in ("category_property", "availability_property", "name_property"):
-            if shared and getattr(cleaning, name) == shared.price_property:
-                raise ValueError(
-                    f"{name} must be another property than shared.price_property ({shared.price_property})"
-                )
+        for name in ("availability_property", "name_property"):
+            for other in ("category_property", "price_property"):
+                taken = getattr(shared, other, None)
+                if getattr(cleaning, name) == taken:
+                    raise ValueError(f"{name} must be another property than shared.{other} ({taken})")
         return cleaning
 
 
@@ -383,13 +390,14 @@ NOTEBOOKS = {
     "01_eda": [
         "time_zone",
         "session_gap_minutes",
+        "category_property",
         "price_property",
         "smallest_group",
         "engine",
         "memory_limit",
         "threads",
     ],
-    "02_cleaning": ["price_property", "smallest_group", "engine", "memory_limit", "threads"],
+    "02_cleaning": ["category_property", "price_property", "smallest_group", "engine", "memory_limit", "threads"],
     "03_features": [
         "time_zone",
         "session_gap_minutes",

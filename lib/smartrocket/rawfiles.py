@@ -34,6 +34,8 @@ NOT_TEXT = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
+# How the names of files end that are packed in other ways than gzip.
+PACKED = (".zip", ".zst", ".bz2", ".xz", ".7z")
 # A first line that is longer names no columns: it is some other kind of file.
 LONGEST_HEADER = 64 * 1024
 # Bytes in gzip that are read at once: unpacked they may be a thousand times as many.
@@ -101,8 +103,8 @@ class RawFiles:
     def find(self, name: str) -> Path | None:
         """Return the path of a file under its name or, compressed, under `<name>.gz`; None where it is absent.
 
-        Raises InputError where both are there, since they may differ, and where one is a folder, or a link that leads
-        nowhere.
+        Raises InputError where both are there, since they may differ; where one is a folder, or a link that leads
+        nowhere; and where neither is there, but a file of almost that name is.
         """
         both = [self.folder / name, self.folder / f"{name}.gz"]
         for path in both:
@@ -114,7 +116,25 @@ class RawFiles:
         paths = [path for path in both if path.is_file()]
         if len(paths) > 1:
             raise InputError(f"{paths[0]} and {paths[1].name} lie side by side: keep the one that is to be read.")
+        if not paths:
+            self.check_similar(name)
         return paths[0] if paths else None
+
+    def check_similar(self, name: str) -> None:
+        """Raise InputError where a file has almost the name of one that is absent: it was meant to be read."""
+        endings = {f"{name}{ending}".lower(): ending for ending in ("", ".gz", *PACKED)}
+        # Whoever lists several names for a file may list some that differ in capitals only.
+        read = {self.events, *self.properties, self.category_tree}
+        for path in sorted(self.folder.glob("*")):
+            ending = endings.get(path.name.lower())
+            if ending is None or path.name.removesuffix(".gz") in read or not path.is_file():
+                continue
+            if ending in PACKED:
+                raise InputError(
+                    f"{path} is packed in a way that is not read: unpack it, compress it with gzip as {name}.gz, or "
+                    "take it out of the folder."
+                )
+            raise InputError(f"{path} is not named as the report reads it: rename it to {name}{ending}.")
 
     def present(self) -> list[Path]:
         """Return every file that exists, events first. Raises InputError when the events are missing."""

@@ -7,6 +7,7 @@ which cluster; the build folder must then be one that the cluster's machines can
 
 import atexit
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -79,6 +80,11 @@ def list_settings(memory_limit: str, threads: int, spill: Path) -> dict[str, str
     }
 
 
+def escape(path: Path) -> str:
+    """Write a path so that nothing in it is a pattern to Spark."""
+    return re.sub(r"([\\*?{}\[\]])", r"\\\1", str(path))
+
+
 def keep(expression: ibis.Table, folder: Path) -> ibis.Table:
     """Work a table out and keep it in a folder until the process ends.
 
@@ -86,7 +92,7 @@ def keep(expression: ibis.Table, folder: Path) -> ibis.Table:
     """
     path = folder / ibis.util.gen_name("kept")
     expression.to_parquet(path, compression="zstd")
-    return expression.get_backend().read_parquet(path)
+    return expression.get_backend().read_parquet(escape(path))
 
 
 def read_csv(connection: BaseBackend, paths: list[Path], columns: list[str], compressed: bool) -> ibis.Table:
@@ -104,7 +110,7 @@ def read_csv(connection: BaseBackend, paths: list[Path], columns: list[str], com
             raise InputError(f"{path}: Spark tells by the ending .gz whether a file is compressed; rename the file.")
         tables.append(
             connection.read_csv(
-                str(path),
+                escape(path),
                 header=True,
                 inferSchema=False,
                 schema=StructType([StructField(name, StringType()) for name in columns]),

@@ -7,7 +7,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from smartrocket.engine import connect
+from smartrocket.engine import connect, read_parquet
 from smartrocket.forecasting import DAY, Panel, Split
 from smartrocket.workspace import Workspace
 
@@ -33,7 +33,7 @@ def read_breaks(
     """Return the events of the shop by day, date -> number, and its breaks: those given, or those found."""
     if panel.frame.empty:
         return pd.Series(dtype=float), []
-    events = connect("1GB", threads).read_parquet(workspace.existing("interim/events.parquet"))
+    events = read_parquet(connect("1GB", threads), workspace.existing("interim/events.parquet"))
     traffic = count_traffic(events, panel.frame["date"].min(), panel.last_date)
     return traffic, find_breaks(traffic) if given is None else [pd.Timestamp(date) for date in given]
 
