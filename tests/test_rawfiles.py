@@ -232,7 +232,7 @@ def test_a_file_beside_its_own_parts_is_not_read_twice(tmp_path):
     assert len(RawFiles.describe(raw).properties_paths()) == 2
 
 
-@pytest.mark.parametrize("name", ["item_properties_part3.csv", "item_properties.2.csv.gz"])
+@pytest.mark.parametrize("name", ["item_properties_part3.csv", "Item_Properties_PART3.CSV", "item_properties.2.csv.gz"])
 def test_a_part_that_is_not_read_is_told(tmp_path, name):
     raw = write_shop(tmp_path, HEADER + ROW, "timestamp,itemid,property,value\n")
     (tmp_path / "item_properties.csv.bak").write_text("an older one\n")

@@ -5,6 +5,7 @@ Every call of make imports this module, so it needs nothing but the standard lib
 
 import csv
 import gzip
+import re
 import zlib
 from collections import Counter
 from collections.abc import Iterator
@@ -34,6 +35,8 @@ NOT_TEXT = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
+# A file of item properties, whichever part it is.
+PART = re.compile(r"item_properties.*\.csv(\.gz)?", re.IGNORECASE | re.DOTALL)
 # How the names of files end that are packed in other ways than gzip.
 PACKED = (".zip", ".zst", ".bz2", ".xz", ".7z")
 # A first line that is longer names no columns: it is some other kind of file.
@@ -81,11 +84,12 @@ class RawFiles:
         part is not read, whose rows would be missing without a word.
         """
         paths = [path for name in self.properties if (path := self.find(name))]
-        known = {f"{name}{ending}" for name in self.properties for ending in ("", ".gz")}
-        others = sorted(path for end in (".csv", ".csv.gz") for path in self.folder.glob(f"item_properties*{end}"))
+        # Where capitals matter, a file that has others than those in the profile has been told of by now.
+        known = {f"{name}{ending}".lower() for name in self.properties for ending in ("", ".gz")}
+        others = sorted(path for path in self.folder.glob("*") if PART.fullmatch(path.name))
         # Whoever has named files of his own has chosen.
         usual = any(name.startswith("item_properties") for name in self.properties)
-        if usual and (unread := [path for path in others if path.name not in known]):
+        if usual and (unread := [path for path in others if path.name.lower() not in known]):
             raise InputError(
                 f"{unread[0]} is not among the files that the profile reads: name it there, as one of raw: properties "
                 f"({', '.join(self.properties)}), or take it out of the folder."
