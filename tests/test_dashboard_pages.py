@@ -48,8 +48,11 @@ from smartrocket.workspace import Workspace
 from test_browser import IS_DARK, IS_LIGHT, TOLERANCE, start_chromium
 
 pytestmark = pytest.mark.browser
-ALL_DRAWN = """() => [...document.querySelectorAll('.panel:not(.is-empty) .plot:not(.js-plotly-plot)')]
-    .every((plot) => plot.offsetParent === null)"""
+# Of the charts that are shown, none is missing, and there are some: what was chosen has arrived.
+ALL_DRAWN = """() => {
+    const shown = [...document.querySelectorAll(".panel:not(.is-empty) .plot")].filter((plot) => plot.offsetParent);
+    return shown.length && shown.every((plot) => plot.matches(".js-plotly-plot"));
+}"""
 # Animations of the style sheets, and in how many of ten frames something in the window is drawn differently.
 WHAT_MOVES = """async () => {
     // Rarely, Chromium draws no more frames, and whoever waits for the next without end waits for ever.
@@ -785,8 +788,14 @@ def test_a_category_without_parts_is_not_compared(page, site):
 
 def test_names_in_the_tree_are_left_out_where_they_would_be_too_small(page, site):
     visit(page, site, "business")
-    page.locator("[data-panel=tree]").evaluate("(panel) => { panel.style.maxWidth = '9rem'; }")
     see_all(page)
+    tree = page.locator("[data-panel=tree] .plot")
+    before = tree.evaluate("(plot) => plot._fullLayout.width")
+    page.locator("[data-panel=tree]").evaluate(
+        "(panel) => { panel.style.maxWidth = '9rem'; dispatchEvent(new Event('resize')); }"
+    )
+    page.wait_for_function("([plot, before]) => plot._fullLayout.width < before", arg=[tree.element_handle(), before])
+    page.evaluate("smartrocket.drawn()")
     sizes = page.locator("[data-panel=tree] g.slicetext text").evaluate_all(
         """(texts) => texts.map((text) => {
             const { a } = text.getCTM();

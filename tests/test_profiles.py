@@ -98,6 +98,10 @@ def test_a_search_space_is_replaced_as_a_whole(write):
             ["mine.yaml: 02_cleaning.window_end", "must be later than window_start, which is 2015-06-01"],
         ),
         ("02_cleaning: {name_property: available}", ["02_cleaning.name_property", "another", "availability_property"]),
+        (
+            "02_cleaning: {category_property: kind}",
+            ["mine.yaml: unknown key", "under 02_cleaning; it belongs under shared."],
+        ),
         ("shared: {category_property: name}", ["02_cleaning: name_property", "another", "shared.category_property"]),
         (
             "shared: {category_property: '790'}",

@@ -232,10 +232,20 @@ def test_a_file_beside_its_own_parts_is_not_read_twice(tmp_path):
     assert len(RawFiles.describe(raw).properties_paths()) == 2
 
 
-@pytest.mark.parametrize("name", ["item_properties_part3.csv", "Item_Properties_PART3.CSV", "item_properties.2.csv.gz"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "item_properties_part3.csv",
+        "Item_Properties_PART3.CSV",
+        "item_properties.2.csv.gz",
+        "item_properties_part3.csv.zip",
+        "ITEM_PROPERTIES.csv",
+    ],
+)
 def test_a_part_that_is_not_read_is_told(tmp_path, name):
     raw = write_shop(tmp_path, HEADER + ROW, "timestamp,itemid,property,value\n")
     (tmp_path / "item_properties.csv.bak").write_text("an older one\n")
+    (tmp_path / "item_properties.csv.zip").write_text("the archive that it came in")
     assert len(RawFiles.describe(raw).properties_paths()) == 1
     (tmp_path / name).write_text("timestamp,itemid,property,value\n")
     with pytest.raises(InputError, match=rf"/{name} is not among the files .* raw: properties .*, or take it out"):
@@ -395,6 +405,34 @@ def test_texts_of_many_lines_in_a_large_file_are_read_whole(tmp_path, threads, s
     workspace = Workspace(tmp_path / "build")
     ingest(raw, workspace, connect("500MB", threads))
     assert pq.read_table(workspace.path("interim/raw_properties.parquet"))["value"].to_pylist() == texts
+
+
+def test_a_category_tree_with_long_texts_is_read_whole(tmp_path):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW)
+    words = ["A fine lamp, made of oak;", "24 cm tall,", '"Nordic"', "style.", "Ships in 3 days, no bulb."]
+    random = Random(2)
+    texts = ["\n".join(" ".join(random.choices(words, k=5)) for _ in range(random.randint(3, 30))) for _ in range(300)]
+    with (tmp_path / "raw" / "category_tree.csv").open("w", newline="") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(["categoryid", "parentid", "description"])
+        writer.writerows((place, "", random.choice(texts)) for place in range(1, 16_001))
+    assert ingest(raw, Workspace(tmp_path / "build"), connect("500MB", 2))["categories"] == 16_000
+
+
+@pytest.mark.parametrize("rows", [3, 250_000])
+def test_a_quote_that_is_never_closed_is_told_with_its_line(tmp_path, connection, rows):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW * 2 + '1433193132535,1,"view,2,\n' + ROW * rows)
+    with pytest.raises(InputError, match=r"events\.csv, line 4: a quote is opened in it and never closed"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
+def test_a_blank_behind_a_closed_quote_is_no_mistake(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW)
+    text = "\n".join(["intro", *["1433000000001,9,12,looks like a row"] * 2000, "end"])
+    (tmp_path / "raw" / "item_properties.csv").write_text(
+        "timestamp,itemid,property,value\n" + f'1433000000000,7,"888" ,"{text}"\n' * 400
+    )
+    assert ingest(raw, Workspace(tmp_path / "build"), connection)["properties"] == 400
 
 
 def test_a_mistake_below_texts_of_several_lines_is_told_with_its_line(tmp_path, connection):

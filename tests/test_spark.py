@@ -151,7 +151,7 @@ def test_both_engines_make_the_same_tables(folder, stage):
     ("line", "said"),
     [
         ('2,1,888,"abc', "line 3: a quote is opened in it and never closed"),
-        ('2,1,888,"a"x', "line 3: text follows the quote that closes a value"),
+        ('2,1,888,"a"x', "line 3: a quote is opened in it and never closed, or text follows one that is closed"),
         ("2,1,888", "line 3: it has 3 fields, not the 4 columns that the first line names"),
         ("2,1,888,abc,d", "line 3: it has more fields than the 4 columns that the first line names"),
         ("2,1,888," + "x" * 5_000_000, "line 3: it is longer than 4 megabytes"),

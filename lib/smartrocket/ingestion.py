@@ -5,8 +5,10 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import groupby, islice
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 import ibis
@@ -97,7 +99,7 @@ def naming_lines(paths: list[Path]) -> Iterator[None]:
     except duckdb.Error as error:
         message = str(error)
         line = re.search(r"CSV Error on Line: (\d+)", message)
-        file = re.search(r"^ *file = (.+)$", message, re.MULTILINE)
+        file = next((path for path in paths if f"file = {path}\n" in message), None)
         if file is None and isinstance(error, READING_ERRORS) and explain_system_error(message) is None:
             names = ", ".join(map(str, paths))
             said = " ".join(message.split())[:300]
@@ -106,11 +108,11 @@ def naming_lines(paths: list[Path]) -> Iterator[None]:
             raise
         if line is None:
             raise InputError(
-                f"{file[1]} cannot be read as comma-separated text: some of its lines end in CR LF and others in LF, "
+                f"{file} cannot be read as comma-separated text: some of its lines end in CR LF and others in LF, "
                 "or a quote is out of place; save it anew with one kind of line end."
             ) from None
-        place = find_line(Path(file[1]), int(line[1]))
-        raise InputError(f"{file[1]}, line {place}: {explain(message)}; mend or remove that line.") from None
+        place = find_line(file, int(line[1]))
+        raise InputError(f"{file}, line {place}: {explain(message)}; mend or remove that line.") from None
 
 
 def find_line(path: Path, row: int) -> int:
@@ -119,25 +121,32 @@ def find_line(path: Path, row: int) -> int:
     DuckDB calls the number of the row a line, though the value of a row above may have run over several.
     """
     with open_text(path, errors="replace") as file:
-        reader = csv.reader(file)
+        reader = csv.reader(read_lines(file))
         deque(islice(reader, row - 1), maxlen=0)
         return reader.line_num + 1
 
 
-def count_rows(path: Path) -> int:
+def read_lines(file: TextIO) -> Iterator[str]:
+    """Yield the lines of a file, one that is far too long in pieces: a damaged disk leaves lines of gigabytes."""
+    return iter(partial(file.readline, LONGEST_LINE + 1), "")
+
+
+def count_rows(path: Path, strict: bool = False) -> int:
     """Count the rows below a file's header with Python's reader.
 
-    Raises InputError for a quote that is never closed, and for whatever else is no CSV to it.
+    Raises InputError for a value of megabytes, most of which are a quote that is never closed, and where it is `strict`
+    for any quote that is out of place.
     """
     rows, line = -1, 0
     with open_text(path, errors="replace") as file:
-        reader = csv.reader(file, strict=True)
+        reader = csv.reader(read_lines(file), strict=strict)
         try:
             for row in reader:
                 rows += bool(row)
                 line = reader.line_num
-        except csv.Error as error:
-            raise InputError(f"{path}, line {line + 1}: {explain(str(error))}; mend or remove that line.") from None
+        except csv.Error:
+            said = "a quote is opened in it and never closed, or text follows one that is closed"
+            raise InputError(f"{path}, line {line + 1}: {said}; mend or remove that line.") from None
     return rows
 
 
@@ -150,29 +159,30 @@ def read_twice(paths: list[Path], read: Callable[[bool], dict[str, int]]) -> dic
     """
     try:
         return read(True)
-    except PARALLEL_ERRORS:
-        expected = sum(map(count_rows, paths))
+    except PARALLEL_ERRORS as error:
+        if explain_system_error(str(error)) is not None:
+            raise
         with naming_lines(paths):
             found = read(False)
-        if found["rows"] != expected:
+        if found["rows"] != sum(map(count_rows, paths)):
+            for path in paths:
+                count_rows(path, strict=True)
             names = ", ".join(map(str, paths))
             raise InputError(f"{names} cannot be read as comma-separated text: save it anew, in UTF-8.") from None
         return found
 
 
 def explain(message: str) -> str:
-    """Say in a few words what DuckDB, or Python, found wrong with a line of a CSV file."""
+    """Say in a few words what DuckDB found wrong with a line of a CSV file."""
     fields = re.search(r"Expected Number of Columns: (\d+) Found: (\d+)", message)
     if fields:
         # DuckDB stops counting at the first field too many.
         found = f"{fields[2]} fields, not" if int(fields[2]) < int(fields[1]) else "more fields than"
         return f"it has {found} the {fields[1]} columns that the first line names"
-    if "Maximum line size" in message or "field larger" in message:
+    if "Maximum line size" in message:
         return f"it is longer than {LONGEST_LINE // 1024**2} megabytes"
-    if "unterminated quote" in message or "unexpected end" in message:
-        return "a quote is opened in it and never closed"
-    if "expected after" in message:
-        return "text follows the quote that closes a value"
+    if "unterminated quote" in message:
+        return "a quote is opened in it and never closed, or text follows one that is closed"
     if "unicode" in message.lower() or "utf-8" in message.lower():
         return "it is not UTF-8 text"
     return "it cannot be read as comma-separated text"
@@ -220,7 +230,12 @@ def store(
 
     reader = open_reader(connection)
     if reader is connection:
-        return read_twice(paths, lambda parallel: {"rows": write_parquet(read(parallel), path)})["rows"]
+        try:
+            return read_twice(paths, lambda parallel: {"rows": write_parquet(read(parallel), path)})["rows"]
+        except InputError:
+            # What one thread could read is not all.
+            remove(path)
+            raise
     # Spark makes something of every line. So DuckDB reads the files first, and both must have found the same.
     expected = read_twice(paths, lambda parallel: measure(read(parallel)))
     rows = write_parquet(read_files(connection, paths, schema, columns, parallel=False), path)
@@ -242,9 +257,10 @@ def measure(table: ibis.Table) -> dict[str, int]:
 
 def check_parents(connection: BaseBackend, tree: Path) -> None:
     """Raise InputError for a parent that is no number: taken for missing, it would make its category a root."""
-    written = read_table(connection, [tree], dict.fromkeys(CATEGORIES, "string"))
+    written = read_table(connection, [tree], dict.fromkeys(CATEGORIES, "string"), parallel=False)
     parent = strip(written.parentid)
-    odd = written.filter(parent.length() > 0, read_whole(parent).isnull()).limit(1).to_pandas()
+    with naming_lines([tree]):
+        odd = written.filter(parent.length() > 0, read_whole(parent).isnull()).limit(1).to_pandas()
     for row in odd.itertuples():
         raise InputError(
             f"{tree}: category {str(row.categoryid)[:40]!r} has the parent {row.parentid[:40]!r}, which is not a "

@@ -542,6 +542,8 @@ def explain(problem: dict, path: Path, content: dict) -> str:
         known = known or re.findall(r"'(.+?)'", problem.get("ctx", {}).get("expected", ""))
         nearest = difflib.get_close_matches(str(place[-1]), known, n=1, cutoff=0.4)
         where = f"under {'.'.join(map(str, place[:-1]))}" if place[:-1] else "at the top"
+        if place[0] != "shared" and place[-1] in Shared.model_fields:
+            return f"{shown}: unknown key {str(place[-1])!r} {where}; it belongs under shared."
         remedy = f"did you mean {nearest[0]!r}?" if nearest else f"known there: {', '.join(known) or 'nothing'}."
         return f"{shown}: unknown key {str(place[-1])!r} {where}; {remedy}"
     if problem["type"] == "missing":

@@ -35,10 +35,10 @@ NOT_TEXT = {
     b"\xff\xfe": "UTF-16 text",
     b"\xfe\xff": "UTF-16 text",
 }
-# A file of item properties, whichever part it is.
-PART = re.compile(r"item_properties.*\.csv(\.gz)?", re.IGNORECASE | re.DOTALL)
 # How the names of files end that are packed in other ways than gzip.
 PACKED = (".zip", ".zst", ".bz2", ".xz", ".7z")
+# A file of item properties, whichever part it is and however it is packed.
+PART = re.compile(rf"item_properties.*\.csv({'|'.join(map(re.escape, ('.gz', *PACKED)))})?", re.IGNORECASE | re.DOTALL)
 # A first line that is longer names no columns: it is some other kind of file.
 LONGEST_HEADER = 64 * 1024
 # Bytes in gzip that are read at once: unpacked they may be a thousand times as many.
@@ -84,12 +84,12 @@ class RawFiles:
         part is not read, whose rows would be missing without a word.
         """
         paths = [path for name in self.properties if (path := self.find(name))]
-        # Where capitals matter, a file that has others than those in the profile has been told of by now.
-        known = {f"{name}{ending}".lower() for name in self.properties for ending in ("", ".gz")}
-        others = sorted(path for path in self.folder.glob("*") if PART.fullmatch(path.name))
+        # The archive of what is read may lie beside it.
+        packed = {f"{path.name}{ending}" for path in paths for ending in PACKED}
+        others = sorted(path for path in self.folder.glob("*") if PART.fullmatch(path.name) and path.name not in packed)
         # Whoever has named files of his own has chosen.
         usual = any(name.startswith("item_properties") for name in self.properties)
-        if usual and (unread := [path for path in others if path.name.lower() not in known]):
+        if usual and (unread := [path for path in others if not (path.exists() and any(map(path.samefile, paths)))]):
             raise InputError(
                 f"{unread[0]} is not among the files that the profile reads: name it there, as one of raw: properties "
                 f"({', '.join(self.properties)}), or take it out of the folder."
