@@ -387,17 +387,26 @@ def test_what_is_no_csv_is_told_by_its_kind(tmp_path, connection, content, said)
     assert len(str(caught.value)) < 600
 
 
+def write_texts(random: Random, count: int) -> list[str]:
+    """Make up descriptions of products, each of 3 to 30 lines."""
+    words = ["A fine lamp, made of oak;", "24 cm tall,", '"Nordic"', "style.", "Ships in 3 days, no bulb."]
+    return ["\n".join(" ".join(random.choices(words, k=5)) for _ in range(random.randint(3, 30))) for _ in range(count)]
+
+
+def test_a_line_that_outgrows_every_buffer_is_told_with_its_number(tmp_path, connection):
+    raw = write_shop(tmp_path / "raw", HEADER + ROW)
+    (tmp_path / "raw" / "events.csv").write_text(HEADER + ROW * 9 + "1433193132535,1," + "x" * 300_000_000 + ",2,\n")
+    with pytest.raises(InputError, match=r"events\.csv, line 11: it is longer than 4 megabytes"):
+        ingest(raw, Workspace(tmp_path / "build"), connection)
+
+
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("seed", [1, 3])
 def test_texts_of_many_lines_in_a_large_file_are_read_whole(tmp_path, threads, seed):
     """Where DuckDB begins a part in the midst of such a text, it may take it for rows, and these files for damaged."""
     raw = write_shop(tmp_path / "raw", HEADER + ROW)
-    words = ["A fine lamp, made of oak;", "24 cm tall,", '"Nordic"', "style.", "Ships in 3 days, no bulb."]
-    random, texts = Random(seed), []
-    while sum(map(len, texts)) < 20_000_000:
-        texts += [
-            "\n".join(" ".join(random.choices(words, k=5)) for _ in range(random.randint(3, 30))) for _ in range(100)
-        ]
+    # 20 MB of them.
+    texts = write_texts(Random(seed), 18_000)
     with (tmp_path / "raw" / "item_properties.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["timestamp", "itemid", "property", "value"])
@@ -409,9 +418,8 @@ def test_texts_of_many_lines_in_a_large_file_are_read_whole(tmp_path, threads, s
 
 def test_a_category_tree_with_long_texts_is_read_whole(tmp_path):
     raw = write_shop(tmp_path / "raw", HEADER + ROW)
-    words = ["A fine lamp, made of oak;", "24 cm tall,", '"Nordic"', "style.", "Ships in 3 days, no bulb."]
     random = Random(2)
-    texts = ["\n".join(" ".join(random.choices(words, k=5)) for _ in range(random.randint(3, 30))) for _ in range(300)]
+    texts = write_texts(random, 300)
     with (tmp_path / "raw" / "category_tree.csv").open("w", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(["categoryid", "parentid", "description"])

@@ -131,6 +131,22 @@ def read_lines(file: TextIO) -> Iterator[str]:
     return iter(partial(file.readline, LONGEST_LINE + 1), "")
 
 
+def check_last_line(path: Path) -> None:
+    """Raise InputError where a plain file ends in a line of megabytes. Of hundreds, DuckDB leaves it out."""
+    size = path.stat().st_size
+    if size <= LONGEST_LINE or is_compressed(path):
+        return
+    with path.open("rb") as file:
+        file.seek(max(0, size - LONGEST_LINE - 2))
+        if re.search(rb"[\r\n]", file.read().rstrip(b"\r\n")):
+            return
+        file.seek(0)
+        line = 1 + sum(chunk.count(b"\n") for chunk in iter(partial(file.read, LONGEST_LINE), b""))
+        file.seek(size - 1)
+        line -= file.read() == b"\n"
+    raise InputError(f"{path}, line {line}: {explain('Maximum line size')}; mend or remove that line.")
+
+
 def count_rows(path: Path, strict: bool = False) -> int:
     """Count the rows below a file's header with Python's reader.
 
@@ -200,6 +216,7 @@ def ingest(raw: dict, workspace: Workspace, connection: BaseBackend) -> dict[str
     check_files(files)
     for path in files.present():
         check_whole(path)
+        check_last_line(path)
     tree = files.category_tree_path()
     tables = {
         "events": ([files.events_path()], EVENTS, files.columns),
