@@ -157,11 +157,16 @@ help: ## list these commands
 
 # The environment: Python packages from the lock, the project itself in place, and Quarto where it can be had.
 INSTALL := .venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile
-# The CPU build of torch saves gigabytes; where its index cannot be reached, the lock brings the usual build.
-INSTALL_TORCH = $(INSTALL) --no-deps --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu \
-  $$(grep '^torch==' requirements.lock) 2> /dev/null
-# Large packages, or parts of some, that neither the report nor its tests import.
-RARELY_IMPORTED := tests?|testing|pip|setuptools|plotly|sympy|networkx|sqlalchemy|_inductor|_dynamo|onnx
+# uv unpacks in a sixth of the time, but does not know pip's settings, such as another index: pip is there where it fails.
+UV := .venv/bin/uv pip install -q --python .venv/bin/python
+TORCH = $$(grep '^torch==' requirements.lock)
+ALL_BUT_TORCH := grep -v -e '^\#' -e '^torch==' requirements.lock
+# The CPU build of torch saves gigabytes; where its index cannot be reached, the usual build has to do.
+INSTALL_TORCH = { $(INSTALL) --no-deps --retries 0 --timeout 10 --index-url https://download.pytorch.org/whl/cpu $(TORCH) \
+  2> /dev/null || $(INSTALL) --constraint requirements.lock $(TORCH); }
+# Large packages, or parts of some, that neither the report nor its tests import; some of it is not meant to be Python.
+RARELY_IMPORTED := tests?|testing|pip|setuptools|plotly|sympy|mpmath|networkx|sqlalchemy|debugpy|fontTools|lexers|wcwidth|rich
+RARELY_IMPORTED := $(RARELY_IMPORTED)|prompt_toolkit|kagglesdk|google|torchgen|distributed|_inductor|_dynamo|onnx
 # Not every system has the command timeout.
 AT_MOST_5_MINUTES = .venv/bin/python -c 'import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:], timeout=300))'
 define MAKE_VENV
@@ -170,33 +175,28 @@ define MAKE_VENV
 { python3 -m venv .venv || \
   { echo "error: python3 cannot make an environment; install it whole: apt install python3-venv" >&2; exit 2; }; }
 endef
-.venv/ready: requirements.lock pyproject.toml | .venv/pyvenv.cfg
-	@# The Python of an environment that stands may have gone, and then nothing in it can be used; or it was made without pip.
+.venv/ready: requirements.lock pyproject.toml
+	@echo "setting up .venv as requirements.lock says (once, a minute)"
+	@# There may be none, or its Python has gone, and then nothing in it can be used; or it was made without pip.
 	@.venv/bin/python -c "" 2> /dev/null || { rm -rf .venv && $(MAKE_VENV); }
 	@.venv/bin/python -m pip --version > /dev/null 2>&1 || .venv/bin/python -m ensurepip > /dev/null
-	@echo "installing what requirements.lock says"
-	@# pip would compile one file after the other. What nothing here imports, some of it not meant to be Python, can wait.
-	@.venv/bin/python -m compileall -qq -j 0 -x '/($(RARELY_IMPORTED))/' .venv/lib & \
-	{ $(INSTALL_TORCH) || true; } && \
-	$(INSTALL) -r requirements.lock && \
-	$(INSTALL) --no-deps -e . && \
+	@$(INSTALL) uv==0.13.9 2> /dev/null || true
+	@$(ALL_BUT_TORCH) | $(UV) --no-deps -r - 2> .venv/uv.log || $(ALL_BUT_TORCH) | $(INSTALL) --no-deps -r /dev/stdin || \
+	  { echo "error: the packages could not be fetched or unpacked (see above): once the network is there, run make again" >&2; exit 2; }
+	@$(if $(WANTED_BESIDE),$(INSTALL) -r $(WANTED_BESIDE) 2> /dev/null &) \
+	{ $(INSTALL_TORCH) && .venv/bin/python -m compileall -qq -x '/($(RARELY_IMPORTED))/' .venv/lib; } & torch=$$!; \
+	{ $(UV) --no-deps -e . 2> .venv/uv.log || $(INSTALL) --no-deps -e .; } && \
 	{ command -v quarto > /dev/null || \
 	  $(AT_MOST_5_MINUTES) $(INSTALL) quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
 	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"; }; \
-	failed=$$?; wait; exit $$failed
+	failed=$$?; wait $$torch || failed=2; wait; exit $$failed
 	@touch $@
 
-# Unpacking takes longest, so a new environment has it done by two processes, and by a third for torch.
-.venv/pyvenv.cfg:
-	@$(MAKE_VENV)
-	@echo "setting up .venv (once, a minute or two)"
-	@$(INSTALL_TORCH) & grep -v -e '^#' -e '^torch==' requirements.lock | \
-	  xargs -n 30 -P 2 $(INSTALL) --no-deps --ignore-installed; failed=$$?; wait; [ $$failed = 0 ] || \
-	  { echo "error: the packages could not be fetched or unpacked (see above): once the network is there, run make again" >&2; exit 2; }
-
-# The optional engine, which only its tests need here: 434 MB to fetch, half a minute to install.
+# The optional engine, which only its tests need here: 434 MB to fetch, half a minute to install. A new environment gets
+# it while the rest is installed, and here it is seen to be there.
+test: WANTED_BESIDE := requirements-spark.lock
 .venv/spark: .venv/ready requirements-spark.lock
 	@echo "adding Spark to .venv for its tests (once)"
 	@$(INSTALL) -r requirements-spark.lock
-	@.venv/bin/python -m compileall -qq -j 0 .venv/lib/python3*/site-packages/pyspark .venv/lib/python3*/site-packages/py4j
+	@.venv/bin/python -m compileall -qq .venv/lib/python3*/site-packages/pyspark .venv/lib/python3*/site-packages/py4j
 	@touch $@
