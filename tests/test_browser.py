@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from accessibility import find_barriers
 from fake_build import make_project
 from smartrocket.publishing import publish
 from smartrocket.rendering import read_pages
@@ -17,7 +18,8 @@ from smartrocket.rendering import read_pages
 pytestmark = pytest.mark.browser
 
 CHROMIUM = Path("/usr/bin/chromium")
-WIDTHS = (390, 1280)
+# A phone's window and a laptop's; a page opened in one is still right when it is turned or made wider or narrower.
+WIDTHS = {"http": (390, 1280), "file": (1280, 390)}
 # How far the content may be wider than the window: fractions of a pixel are rounded up.
 TOLERANCE = 1
 
@@ -67,12 +69,15 @@ def open_pages(
     browser: Browser,
     names: list[str],
     base: str,
-    width: int,
+    widths: tuple[int, ...],
     scheme: str = "light",
     look: Callable[[Page], list[str]] = lambda page: [],
 ) -> list[str]:
-    """Open pages at a window width and return all that is wrong with them, also to who looks at each."""
-    context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    """Open pages in a window of the first width, change it to the others, and return all that is wrong with them.
+
+    `look` sees each page in the end.
+    """
+    context = browser.new_context(color_scheme=scheme)
     page, wrong, here = context.new_page(), [], ""
     page.on("console", lambda line: line.type == "error" and wrong.append(f"{here}: {line.text}"))
     page.on("pageerror", lambda error: wrong.append(f"{here}: {error}"))
@@ -86,23 +91,52 @@ def open_pages(
         lambda request: request.url.startswith((base, "data:")) or wrong.append(f"{here}: asks for {request.url}"),
     )
     for name in names:
-        here = f"{name} at {width}"
-        page.goto(f"{base}/{name}", wait_until="load")
-        excess = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
-        if excess > TOLERANCE:
-            wrong.append(f"{here}: scrolls sideways by {excess} pixels")
+        for width in widths:
+            here = f"{name} at {width}"
+            page.set_viewport_size({"width": width, "height": 900})
+            if width == widths[0]:
+                page.goto(f"{base}/{name}", wait_until="load")
+            excess = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+            if excess > TOLERANCE:
+                wrong.append(f"{here}: scrolls sideways by {excess} pixels")
         wrong += look(page)
     context.close()
     return wrong
 
 
-@pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("scheme", ["http", "file"])
-def test_every_page_opens_cleanly(browser, site, address, scheme, width):
+@pytest.mark.parametrize("scheme", WIDTHS)
+def test_every_page_opens_cleanly(browser, site, address, scheme):
     names = [page.path.relative_to(site).as_posix() for page in read_pages(site)]
     assert len(names) >= 14
     base = address if scheme == "http" else site.as_uri()
-    assert open_pages(browser, names, base, width) == []
+    assert open_pages(browser, names, base, WIDTHS[scheme]) == []
+
+
+CELLS = "<tr>" + "<td>a text</td>" * 30 + "</tr>"
+PALE = "color: #ccc; background: #fff"
+
+
+@pytest.mark.parametrize(
+    ("planted", "said"),
+    [
+        ("", []),
+        (f'<p><span style="{PALE}">too pale</span></p>', ["contrast"]),
+        (f'<table>{CELLS * 9}<tr><td style="{PALE}">too pale</td></tr></table>', ["contrast"]),
+        (f'<table>{CELLS}<tbody style="{PALE}">{CELLS}</tbody></table>', ["contrast"]),
+        (f'<p hidden style="{PALE}">not seen</p><p style="{PALE}">too pale</p>', ["contrast"]),
+        (f'<button disabled style="{PALE}">not used</button><button style="{PALE}">too pale</button>', ["contrast"]),
+        (f'<p><span style="{PALE}; font-size: 8px">one</span><b style="{PALE}">two</b></p>', ["contrast", "contrast"]),
+        ('<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">', ["alternative text"]),
+        ("<ol>" + "<li>a text</li>" * 9 + '</ol><ol><p><a href="#"></a></p></ol>', ["<li>", "discernible text"]),
+    ],
+)
+def test_a_barrier_is_found(browser, planted, said):
+    page = browser.new_page()
+    page.set_content(f'<!doctype html><html lang="en"><title>A page</title><main><h1>A title</h1>{planted}</main>')
+    found = sorted(find_barriers(page))
+    page.close()
+    assert len(found) == len(said), found
+    assert all(word in line for word, line in zip(said, found, strict=True)), found
 
 
 @pytest.fixture
