@@ -144,7 +144,9 @@ def measured_here(monkeypatch):
         begun, cpu_begun = time.perf_counter(), time.process_time()
         with redirect_stdout(output):
             runpy.run_path(str(script), run_name="__main__")
-        seconds, cpu_seconds = time.perf_counter() - begun, time.process_time() - cpu_begun
+        # No process of its own would end within a hundredth of a second, which is rounded to none.
+        seconds = max(time.perf_counter() - begun, 0.01)
+        cpu_seconds = max(time.process_time() - cpu_begun, 0.01)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         return Measurement(seconds, cpu_seconds, peak, 0.0, output.getvalue())
 
