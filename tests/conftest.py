@@ -25,6 +25,9 @@ from smartrocket.files import ROOT
 # users' processes do. Each would compile the whole library anew.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
+# Threads of models that wait for each other must not keep the cores from the other process of tests meanwhile.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Looking for garbage among the million objects that the libraries leave for good takes a tenth of the tests' time.
 gc.disable()
 
