@@ -157,8 +157,10 @@ help: ## list these commands
 
 # The environment: Python packages from the lock, the project itself in place, and Quarto where it can be had.
 INSTALL := .venv/bin/python -m pip install -qq --disable-pip-version-check --no-compile
-# uv unpacks in a sixth of the time, but does not know pip's settings, such as another index: pip is there where it fails.
+# uv unpacks in a sixth of pip's time. It does not know pip's settings, so pip does its work where those name another index,
+# and where uv fails. A package that it was stopped at counts as installed afterwards, so a mark stands meanwhile.
 UV := .venv/bin/uv pip install -q --python .venv/bin/python
+OTHER_INDEX := .venv/bin/python -m pip config list | grep -E '\.(index-url|no-index)=' > /dev/null
 TORCH = $$(grep '^torch==' requirements.lock)
 ALL_BUT_TORCH := grep -v -e '^\#' -e '^torch==' requirements.lock
 # The CPU build of torch saves gigabytes; where its index cannot be reached, the usual build has to do.
@@ -177,15 +179,18 @@ define MAKE_VENV
 endef
 .venv/ready: requirements.lock pyproject.toml
 	@echo "setting up .venv as requirements.lock says (once, a minute)"
-	@# There may be none, or its Python has gone, and then nothing in it can be used; or it was made without pip.
-	@.venv/bin/python -c "" 2> /dev/null || { rm -rf .venv && $(MAKE_VENV); }
+	@# There may be none, or one not whole, or its Python has gone, and nothing in it can be used; or it was made without pip.
+	@{ [ ! -e .venv/torn ] && .venv/bin/python -c "" 2> /dev/null; } || { rm -rf .venv && $(MAKE_VENV); }
 	@.venv/bin/python -m pip --version > /dev/null 2>&1 || .venv/bin/python -m ensurepip > /dev/null
 	@$(INSTALL) uv==0.13.9 2> /dev/null || true
-	@$(ALL_BUT_TORCH) | $(UV) --no-deps -r - 2> .venv/uv.log || $(ALL_BUT_TORCH) | $(INSTALL) --no-deps -r /dev/stdin || \
-	  { echo "error: the packages could not be fetched or unpacked (see above): once the network is there, run make again" >&2; exit 2; }
+	@touch .venv/torn
+	@{ ! { $(OTHER_INDEX); } && $(ALL_BUT_TORCH) | $(UV) --no-deps -r - 2> .venv/uv.log; } || \
+	  $(ALL_BUT_TORCH) | $(INSTALL) --no-deps --force-reinstall -r /dev/stdin || \
+	  { rm .venv/torn; echo "error: the packages could not be fetched or unpacked (see above): once the network is there, run make again" >&2; exit 2; }
+	@rm .venv/torn
 	@$(if $(WANTED_BESIDE),$(INSTALL) -r $(WANTED_BESIDE) 2> /dev/null &) \
-	{ $(INSTALL_TORCH) && .venv/bin/python -m compileall -qq -x '/($(RARELY_IMPORTED))/' .venv/lib; } & torch=$$!; \
-	{ $(UV) --no-deps -e . 2> .venv/uv.log || $(INSTALL) --no-deps -e .; } && \
+	{ $(INSTALL_TORCH) && { .venv/bin/python -m compileall -qq -x '/($(RARELY_IMPORTED))/' .venv/lib || true; }; } & torch=$$!; \
+	$(INSTALL) --no-deps -e . && \
 	{ command -v quarto > /dev/null || \
 	  $(AT_MOST_5_MINUTES) $(INSTALL) quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
 	  echo "Quarto cannot be installed here: its pinned fallback, smalldocs, will render the site"; }; \

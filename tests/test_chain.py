@@ -14,7 +14,7 @@ import duckdb
 import pytest
 from playwright.sync_api import Page
 
-from accessibility import find_barriers
+from accessibility import COLOURS, find_barriers
 from claims import check_claims
 from conftest import SECRET
 from dashboard_checks import READY, ask_network, read_cards
@@ -232,7 +232,7 @@ def test_every_page_opens_without_fault_or_barrier_and_runs_nothing_that_the_sho
             page.wait_for_selector(READY)
         assert page.evaluate(IS_DARK) == (scheme == "dark")
         assert page.evaluate("window.harmed") is None, page.url
-        return find_barriers(page, only_colours=scheme == "dark")
+        return find_barriers(page, COLOURS if scheme == "dark" else None)
 
     with start_chromium() as browser:
         assert open_pages(browser, names, site.as_uri(), (390, 1280), scheme, look) == []
