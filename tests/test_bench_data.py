@@ -128,11 +128,9 @@ def test_a_run_with_different_results_fails_and_says_where(tmp_path, monkeypatch
 
 
 @pytest.mark.chain
-def test_every_line_of_a_run_can_be_read(tmp_path, monkeypatch, measured_here, capsys):
+def test_every_line_of_a_run_can_be_read(tmp_path, measured_here, capsys):
     output = tmp_path / "results.json"
     measured_here(data)
-    # One notebook is as good as three: it is executed in a process of its own, as ever.
-    monkeypatch.setattr(data, "NOTEBOOKS", stages.NOTEBOOKS[:1])
     data.main(["--scale", "0.003", "--output", str(output)])
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert read_json(output)["data"]["lines"] == printed
@@ -141,7 +139,7 @@ def test_every_line_of_a_run_can_be_read(tmp_path, monkeypatch, measured_here, c
     stages_of = [(line["stage"], line["engine"]) for line in lines]
     engines = [*ENGINES, "comparison"]
     assert stages_of == [(stage, engine) for stage in stages.TABLES for engine in engines] + [
-        (notebook, "notebook") for notebook in stages.NOTEBOOKS[:1]
+        (notebook, "notebook") for notebook in stages.NOTEBOOKS
     ]
     assert all(line["seconds"] > 0 and line["cpu_seconds"] > 0 and line["peak_megabytes"] > 20 for line in lines)
     for engine in ENGINES:
