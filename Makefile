@@ -13,6 +13,10 @@ endif
 ifneq ($(words $(PROFILE)),1)
 $(error PROFILE must be the name of one file of params/, without its .yaml, and is "$(PROFILE)")
 endif
+ifneq ($(findstring :,$(CURDIR)),)
+# It parts the folders in PATH, so that Python would look for the library elsewhere.
+$(error the project's folder has a colon in its path, $(CURDIR): rename that folder)
+endif
 HOST ?= 127.0.0.1
 PORT ?= 8000
 SCALE ?=

@@ -2,11 +2,13 @@
 
 import hashlib
 import os
+import shutil
 import subprocess
 import threading
 import urllib.request
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 
@@ -23,15 +25,27 @@ def test_a_mistake_is_one_sentence_and_status_2(capsys):
     assert "Traceback" not in printed
 
 
-def test_an_empty_shop_is_refused_in_one_line():
-    # The tests themselves may run under make, whose own settings are not for the one that they start.
+def call_make(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess:
+    """Run make; the tests themselves may run under another one, whose own settings are not for this one."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    run = subprocess.run(
-        ["make", "help", "SHOP="], cwd=ROOT, env=inherited, capture_output=True, text=True, check=False
-    )
+    return subprocess.run(["make", *words], cwd=folder, env=inherited, capture_output=True, text=True, check=False)
+
+
+def test_an_empty_shop_is_refused_in_one_line():
+    run = call_make("help", "SHOP=")
     assert run.returncode != 0
     assert len(run.stderr.splitlines()) == 1
     assert "SHOP is empty: give the folder that holds the shop's events.csv, or leave SHOP out." in run.stderr
+
+
+def test_a_project_in_a_folder_that_path_would_part_is_refused_in_one_line(tmp_path):
+    folder = tmp_path / "shop:report"
+    folder.mkdir()
+    shutil.copy(ROOT / "Makefile", folder)
+    run = call_make("help", folder=folder)
+    assert run.returncode != 0
+    assert len(run.stderr.splitlines()) == 1
+    assert f"the project's folder has a colon in its path, {folder}: rename that folder." in run.stderr
 
 
 def test_serving_needs_a_site(tmp_path, monkeypatch):

@@ -468,6 +468,30 @@ def test_the_name_of_a_folder_is_no_pattern_and_no_column(tmp_path, connection, 
     assert workspace.read("interim/raw_events.parquet").itemid.tolist() == [2, 2]
 
 
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("shop \\ [1]", r"shop \\ \[1\].raw.events\.csv has a backslash beside one of \* \? \["),
+        ("shop\\*", "has a backslash beside"),
+        (os.fsdecode(b"caf\xe9"), r"caf.udce9.raw.events\.csv' is no path in UTF-8: rename"),
+    ],
+)
+def test_a_path_that_no_engine_can_open_is_one_clear_error(tmp_path, name, words):
+    raw = write_shop(tmp_path / name / "raw", HEADER + ROW)
+    with pytest.raises(InputError, match=words):
+        check_files(RawFiles.describe(raw))
+
+
+@pytest.mark.parametrize("name", ["shop\\1", "café [1]", "a\tb", "'both' \"kinds\""])
+def test_a_project_and_a_shop_may_lie_in_folders_of_unusual_names(tmp_path, connection, monkeypatch, name):
+    raw = write_shop(tmp_path / name / "raw", HEADER + ROW * 2)
+    monkeypatch.chdir(tmp_path / name)
+    check_files(RawFiles.describe(raw))
+    workspace = Workspace(tmp_path / name / "build")
+    assert ingest(raw, workspace, connection)["events"] == 2
+    assert workspace.read("interim/raw_events.parquet").itemid.tolist() == [2, 2]
+
+
 def test_lines_that_end_in_two_ways_are_one_clear_error(tmp_path, connection):
     raw = write_shop(tmp_path / "raw", (HEADER + SALE).replace("\n", "\r\n") + SALE)
     with pytest.raises(InputError, match=r"events\.csv cannot be read .* some of its lines end in CR LF"):

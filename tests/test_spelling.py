@@ -55,8 +55,9 @@ def find_mistakes(text: str, dictionary: SpellChecker) -> set[str]:
     return {word for word in plain if len(word) > 2 and not dictionary.known([word.lower()])}
 
 
-@pytest.mark.parametrize("texts", [read_pages(), read_sentences()], ids=["pages", "library"])
-def test_every_word_is_known(texts, dictionary):
+@pytest.mark.parametrize("read_texts", [read_pages, read_sentences])
+def test_every_word_is_known(read_texts, dictionary):
+    texts = read_texts()
     mistakes = {place: sorted(found) for place, text in texts.items() if (found := find_mistakes(text, dictionary))}
     assert mistakes == {}, "mend the spelling, or add a right word to tests/words.txt"
 

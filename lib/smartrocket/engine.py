@@ -198,6 +198,9 @@ def write_parquet(expression: ibis.Table, path: Path) -> int:
         path.parent.mkdir(parents=True, exist_ok=True)
         return write_batches(spark.read_batches(expression, path.parent), path)
     with replacing(path) as temporary:
+        # Ibis writes paths as Python does, and SQL reads others from a backslash, a tab or both kinds of quotes.
+        # Seen from here, nothing of the folder that the project lies in is in the path.
+        here = os.path.relpath(temporary)
         # Nearly as small as at a higher level, in a sixth less time; no reader here looks for single values.
-        expression.to_parquet(temporary, compression="zstd", compression_level=1, write_bloom_filter=False)
+        expression.to_parquet(here, compression="zstd", compression_level=1, write_bloom_filter=False)
     return read_parquet(connection, path).count().execute()

@@ -279,12 +279,26 @@ def say_remedy(header: list[str], schema: dict[str, str], name: str) -> str:
     return f"rename the column{remedy}."
 
 
+def check_path(path: Path) -> None:
+    """Raise InputError where an engine could not open a file, or would open another one, for the signs in its path."""
+    name = str(path)
+    if not name.isascii() and any("\ud800" <= sign <= "\udfff" for sign in name):
+        raise InputError(f"{name!a} is no path in UTF-8: rename the file or the folder it lies in.")
+    if "\\" in name and any(sign in name for sign in "*?["):
+        raise InputError(
+            f"{name} has a backslash beside one of * ? [ in its path, where the engine would look for other files: "
+            "rename the file or the folder it lies in."
+        )
+
+
 def check_files(files: RawFiles) -> None:
     """Check what can be checked of a shop's files without reading them all.
 
-    Raises InputError when the events are missing, a file is empty or lacks a column, or the events have a header
-    and nothing else.
+    Raises InputError when the events are missing, a file has a path that no engine can open, is empty or lacks a
+    column, or the events have a header and nothing else.
     """
+    for present in files.present():
+        check_path(present)
     path = files.events_path()
     find_columns(path, EVENTS, files.columns)
     for properties in files.properties_paths():
