@@ -174,7 +174,7 @@
         const total = smartrocket.sum(coming.map((row) => row.forecast));
         words.push(`${format.number(total, total < 10 ? 2 : 0)} units are expected for ${name({ first: coming[0].first, last: coming[coming.length - 1].last })}.`);
         const band = coming.length === 1 && coming[0].bands.find(([percent]) => percent === 80);
-        if (band) words.push(`With a chance of 80 % it will be ${band[1] === band[2] ? format.number(band[1]) : `${format.number(band[1])} to ${format.number(band[2])}`}.`);
+        if (band) words.push(`With a chance of 80\u00a0% it will be ${band[1] === band[2] ? format.number(band[1]) : `${format.number(band[1])} to ${format.number(band[2])}`}.`);
         if (coming[0].confidence) words.push(`Confidence: ${coming[0].confidence}.`);
       } else {
         words.push(value.final && model !== value.final ? `Only ${value.final} forecasts the coming days.` : "There is no forecast of the coming days for this.");
@@ -195,7 +195,7 @@
       const words = [actual === sold ? `${when}: ${counted}.` : `${when}: ${counted} of the products ${covered}.`];
       const checked = lines.filter((line) => line[80] && line.tested !== null);
       const inside = checked.filter((line) => line.tested >= line[80][0] && line.tested <= line[80][1]);
-      if (checked.length) words.push(`Of the ${format.number(checked.length)} shown here, ${format.number(inside.length)} lie in the 80 % band.`);
+      if (checked.length) words.push(`Of the ${format.number(checked.length)} shown here, ${format.number(inside.length)} lie in the 80\u00a0% band.`);
       return words;
     }
 

@@ -1072,7 +1072,7 @@ def test_every_day_ahead_has_its_band(page, site):
     assert [len(coming), len(tested)] == [7, 14]
     assert {(row["Low 80 %"], row["High 80 %"]) for row in tested} == {("0", "4")}
     inside = sum(int(row["Sold"]) <= 4 for row in tested)
-    assert f"{inside} lie in the 80 % band" in page.locator("[data-panel=forecast] .summary").inner_text()
+    assert f"{inside} lie in the 80\u00a0% band" in page.locator("[data-panel=forecast] .summary").inner_text()
     page.get_by_label("Horizon").select_option("3")
     rows = read_csv(save(page, "Sold, tested and expected: save as CSV"))
     assert [row["Days"] for row in rows if row["Forecast"] and not row["Sold"]] == ["13 Mar 2024"]
