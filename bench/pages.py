@@ -23,7 +23,7 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from measurement import RESULTS, keep_results
-from smartrocket.files import ROOT
+from smartrocket.files import ROOT, read_json
 
 CHROMIUM = "/usr/bin/chromium"
 PAGES = ("business", "forecasting", "recommendations", "products")
@@ -169,7 +169,7 @@ def main() -> None:
                 lines.append(line)
                 print(json.dumps(line), flush=True)
         browser.close()
-    keep_results("pages", lines, given.output)
+    keep_results("pages", lines, given.output, {"profile": read_json(given.site / "built.json")["profile"]})
 
 
 if __name__ == "__main__":

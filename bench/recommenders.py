@@ -86,7 +86,7 @@ ALIKE_SETTINGS = Settings(
 def read_clicks(path: Path) -> pd.DataFrame:
     """Read a file of the official format: sessionid, itemid, timestamp, in order within each session.
 
-    Raises InputError where the file or a column is missing.
+    Raises InputError where the file or a column is missing, or a value is no whole number.
     """
     if not path.is_file():
         raise InputError(f"{path} is no file: give one of tab-separated clicks with {', '.join(COLUMNS)}.")
@@ -94,11 +94,25 @@ def read_clicks(path: Path) -> pd.DataFrame:
     missing = [column for column in COLUMNS if column not in frame]
     if missing:
         raise InputError(f"{path} has no column {missing[0]}: it needs {', '.join(COLUMNS)}, separated by tabs.")
+    frame = read_numbers(path, frame)
     frame = frame.sort_values(["SessionId", "Time"], kind="stable")
     unit = "ms" if frame.Time.max() > MILLISECONDS else "s"
     return pd.DataFrame(
         {"sessionid": frame.SessionId, "itemid": frame.ItemId, "timestamp": pd.to_datetime(frame.Time, unit=unit)}
     ).reset_index(drop=True)
+
+
+def read_numbers(path: Path, frame: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns of clicks as whole numbers. Raises InputError that names the first line with another value."""
+    numbers = frame[list(COLUMNS)].apply(pd.to_numeric, errors="coerce")
+    wrong = numbers.isna() | (numbers % 1 != 0)
+    if wrong.to_numpy().any():
+        row = int(wrong.any(axis=1).to_numpy().argmax())
+        name = wrong.columns[wrong.iloc[row]][0]
+        value = frame[name].iloc[row]
+        said = "empty" if pd.isna(value) else f"{str(value)!r}, which is no whole number"
+        raise InputError(f"{path}, line {row + 2}: {name} is {said}: mend or remove that line.")
+    return numbers.astype(np.int64)
 
 
 def write_clicks(path: Path, clicks: pd.DataFrame) -> None:
@@ -265,14 +279,16 @@ def read_official(output: str, transitions: int) -> dict:
     }
 
 
-def describe_run(train: Sessions, settings: Settings) -> dict:
-    """Return what the lines are about: the training sessions and clicks, whether most sessions begin in even steps, as
-    those of `official_sequences.py` do, and each network's settings as far as they bear on its speed.
+def describe_run(train: Sessions, asked: NextClicks, settings: Settings) -> dict:
+    """Return what the lines are about: the training sessions and clicks, how many next clicks were asked for, whether
+    most sessions begin in even steps, as those of `official_sequences.py` do, and each network's settings as far as
+    they bear on its speed.
     """
     gaps = np.diff(np.sort(train.seconds[train.offsets[:-1]]))
     return {
         "sessions": len(train),
         "clicks": len(train.items),
+        "asked": len(asked),
         "is_evenly_spaced": bool(np.mean(gaps == np.median(gaps)) > 1 / 2),
         "networks": {
             name: {"units": own.units, "epochs": own.epochs, "batch": own.batch_clicks}
@@ -304,16 +320,18 @@ def main() -> None:
     try:
         script = find_script(arguments.official) if arguments.official else None
         bench = Bench(*read_both(arguments.train, arguments.test))
+        # First of all, since what is not ours fails soonest: not after everything else was measured.
+        files = arguments.train, arguments.test
+        official = run_official(script, *files, OFFICIAL_PARAMETERS, arguments.threads) if script else None
         for line in run_models(bench, settings, chosen.blend_weight, chosen.recent_days, arguments.seed):
             lines.append(show(line))
         if script:
             bench.learn_network(ALIKE, GRU4Rec(ALIKE_SETTINGS, arguments.seed))
             lines.append(show(bench.report(ALIKE)))
-            files = arguments.train, arguments.test
-            lines.append(show(run_official(script, *files, OFFICIAL_PARAMETERS, arguments.threads)))
+            lines.append(show(official))
     except InputError as error:
         sys.exit(str(error))
-    keep_results("recommenders", lines, arguments.output, describe_run(bench.train, settings))
+    keep_results("recommenders", lines, arguments.output, describe_run(bench.train, bench.asked, settings))
 
 
 def show(line: dict) -> dict:

@@ -68,7 +68,7 @@ def main(words: list[str] | None = None) -> None:
     options = parser.parse_args(words)
     measured = [time_publishing(options.profile, options.runs), *time_pages(ROOT / "_site", options.runs)]
     print("\n".join(json.dumps(line) for line in measured), flush=True)
-    keep_results("site", measured, options.output)
+    keep_results("site", measured, options.output, {"profile": options.profile})
 
 
 if __name__ == "__main__":

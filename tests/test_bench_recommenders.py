@@ -58,12 +58,13 @@ def test_unknown_items_leave_the_test(files):
 
 
 def test_sessions_without_times_of_their_own_are_known(files):
-    train, *_ = recommenders.read_both(*files)
-    about = recommenders.describe_run(train, Settings(units=7, epochs=3))
+    train, asked, _ = recommenders.read_both(*files)
+    about = recommenders.describe_run(train, asked, Settings(units=7, epochs=3))
     assert (about["sessions"], about["clicks"], about["is_evenly_spaced"]) == (60, 240, True)
+    assert about["asked"] == len(asked) > 0
     assert about["networks"]["GRU4Rec"]["units"] == 7
     train.seconds[train.offsets[:-1]] += np.random.default_rng(1).integers(1000, size=60)
-    assert not recommenders.describe_run(train, Settings())["is_evenly_spaced"]
+    assert not recommenders.describe_run(train, asked, Settings())["is_evenly_spaced"]
 
 
 def test_clicks_are_ordered_by_time_within_a_session(tmp_path):
@@ -82,6 +83,30 @@ def test_a_missing_column_is_named(tmp_path):
         recommenders.read_clicks(tmp_path / "t.tsv")
     with pytest.raises(InputError, match="is no file"):
         recommenders.read_clicks(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ("2\tx\t9", r"t\.tsv, line 4: ItemId is 'x', which is no whole number: mend or remove that line"),
+        ("2\t7\tnoon", "line 4: Time is 'noon'"),
+        ("2\t\t9", "line 4: ItemId is empty: mend"),
+        ("2.5\t7\t9", r"line 4: SessionId is '2\.5'"),
+    ],
+)
+def test_a_value_that_is_no_number_is_named_with_its_line(tmp_path, row, said):
+    (tmp_path / "t.tsv").write_text(f"SessionId\tItemId\tTime\n1\t2\t3\n1\t4\t5\n{row}\n")
+    with pytest.raises(InputError, match=said):
+        recommenders.read_clicks(tmp_path / "t.tsv")
+
+
+def test_an_official_code_that_fails_is_told_before_anything_is_trained(files, tmp_path, monkeypatch, capsys):
+    (tmp_path / "run.py").write_text("raise SystemExit('no')")
+    given = ("--train", files[0], "--test", files[1], "--official", tmp_path, "--output", tmp_path / "results.json")
+    monkeypatch.setattr(sys, "argv", ["recommenders.py", *map(str, given)])
+    with pytest.raises(SystemExit, match="the official code failed: no"):
+        recommenders.main()
+    assert capsys.readouterr().out == ""
 
 
 def test_every_model_prints_a_line_twice_the_same(files):

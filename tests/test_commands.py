@@ -25,6 +25,12 @@ def test_a_mistake_is_one_sentence_and_status_2(capsys):
     assert "Traceback" not in printed
 
 
+def test_a_message_does_nothing_to_the_terminal(capsys):
+    assert command.main(["prepare", "--profile", "sam\x1b[31mple"]) == 2
+    assert r"there is no profile 'sam\x1b[31mple'" in capsys.readouterr().err
+    assert command.show_signs("two\nlines\r\x9b \udce9\tü") == "two\nlines\\r\\x9b \\udce9\tü"
+
+
 def call_make(*words: str, folder: Path = ROOT) -> subprocess.CompletedProcess:
     """Run make; the tests themselves may run under another one, whose own settings are not for this one."""
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}

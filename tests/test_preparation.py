@@ -2,6 +2,7 @@
 
 import ast
 import json
+import os
 import shutil
 
 import nbformat
@@ -146,6 +147,21 @@ def test_the_site_of_the_profile_itself_stays_up_to_date(project):
     before = find_times(project)
     prepare("ci")
     assert find_times(project) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("{threads}", r"the project's folder has a \{ in its path, .*\{threads\}: rename that folder"),
+        ("a}b", r"has a \} in its path"),
+        ("back\\slash", "has a .* in its path, .*slash: rename"),
+        (os.fsdecode(b"caf\xe9"), "has no path in UTF-8, '.*caf.udce9': rename"),
+    ],
+)
+def test_a_project_where_it_could_not_work_is_refused(project, monkeypatch, name, words):
+    monkeypatch.setattr(preparation, "ROOT", project / name)
+    with pytest.raises(InputError, match=words):
+        prepare("ci")
 
 
 def test_what_a_folder_is_called_can_be_shown(project, tmp_path):

@@ -1,6 +1,7 @@
 """The commands that make calls: `python -m smartrocket <command>`; each imports only what it needs."""
 
 import argparse
+import re
 import sys
 
 from smartrocket.errors import InputError, explain_system_error
@@ -31,6 +32,8 @@ def read_arguments(words: list[str] | None = None) -> argparse.Namespace:
     return parser.parse_args(words)
 
 
+# Control signs but tabs and ends of lines, and halves of letters.
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 # What a shell gives for a program that was interrupted.
 INTERRUPTED = 130
 
@@ -45,18 +48,23 @@ def main(words: list[str] | None = None) -> int:
         else:
             run_command(arguments)
     except InputError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {show_signs(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         said = explain_system_error(str(error))
         if said is None:
             raise
-        print(f"error: {said}", file=sys.stderr)
+        print(f"error: {show_signs(said)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("interrupted; run make again, and it goes on where it stopped", file=sys.stderr)
         return INTERRUPTED
     return 0
+
+
+def show_signs(message: str) -> str:
+    """Write the signs of a message that would do something to a terminal, or cannot be printed, as Python does."""
+    return UNPRINTABLE.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), message)
 
 
 def run_command(arguments: argparse.Namespace, waited: bool = False) -> None:

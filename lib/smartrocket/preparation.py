@@ -31,6 +31,7 @@ def prepare(name: str, shop: str | None = None) -> None:
     into `build/<name>/`: params/<notebook>.yaml, inputs/<notebook>.json, inputs/publish.json, shop.json and, for a
     generated shop, raw/. Raises InputError for anything wrong, before anything runs.
     """
+    check_place(ROOT)
     profile = load_profile(name)
     build = ROOT / "build" / name
     remove_unfinished(ROOT, build)
@@ -65,6 +66,18 @@ def prepare(name: str, shop: str | None = None) -> None:
         remove(built)
         remove(noted)
     write_if_changed(noted, dump(site))
+
+
+def check_place(folder: Path) -> None:
+    """Raise InputError where the project lies in a folder that a library cannot be told of.
+
+    papermill takes what stands in braces for a parameter, DuckDB a backslash for a slash, and others read UTF-8 alone.
+    """
+    wrong = [sign for sign in "{}\\" if sign in str(folder)]
+    if wrong:
+        raise InputError(f"the project's folder has a {wrong[0]} in its path, {folder}: rename that folder.")
+    if any("\ud800" <= sign <= "\udfff" for sign in str(folder)):
+        raise InputError(f"the project's folder has no path in UTF-8, {str(folder)!a}: rename that folder.")
 
 
 def read_profile(built: Path) -> str | None:
