@@ -434,7 +434,7 @@ def tabulate_comparisons(results: Mapping[str, dict]) -> pd.DataFrame:
 
 
 def read_comparisons(results: Mapping[str, dict], frame: pd.DataFrame) -> str:
-    """Say between which ratios the others lie, and what the data stages hold beside pandas."""
+    """Say between which ratios the others lie, and what the data stages hold beside pandas: two paragraphs."""
     if frame.empty:
         return "Nothing was measured beside other programs: `make bench` does it."
     ratio = frame["times as long"]
@@ -452,12 +452,8 @@ def read_comparisons(results: Mapping[str, dict], frame: pd.DataFrame) -> str:
     if whole:
         own, other = (whole[engine]["peak_megabytes"] for engine in ("smartrocket", "pandas"))
         text += (
-            f" The data stages hold {number(own)} MB at most, plain pandas {number(other)} MB; both make the same "
+            f"\n\nThe data stages hold {number(own)} MB at most, plain pandas {number(other)} MB; both make the same "
             "tables, which is checked, but for two counts of different values that the engine only estimates."
-        )
-    if list_lines(results, "forecasts"):
-        text += (
-            " The classical forecasts are statsforecast's own models on both sides: what differs is the way to them."
         )
     books = [line for line in list_lines(results, "data") if line.get("engine") == "notebook"] if whole else []
     if books:
@@ -466,7 +462,11 @@ def read_comparisons(results: Mapping[str, dict], frame: pd.DataFrame) -> str:
             f" With their figures, notebooks 1 to {len(books)} take {duration(seconds)} on the same shop"
             f"{say_runs(pd.Series([line['runs'] for line in books]))} and hold {number(peak)} MB at most."
         )
-    return text + describe_networks(results)
+    if list_lines(results, "forecasts"):
+        text += (
+            " The classical forecasts are statsforecast's own models on both sides: what differs is the way to them."
+        )
+    return text
 
 
 def describe_networks(results: Mapping[str, dict]) -> str:
@@ -492,8 +492,8 @@ def describe_networks(results: Mapping[str, dict]) -> str:
             "chose. "
         )
     return (
-        f" Each GRU4Rec has its own settings for RetailRocket: ours learns {own}, the official code {other}. {alike}"
-        "The table compares the time for as many clicks. All of it is reckoned from the median epoch of each."
+        f"Each GRU4Rec has its own settings for RetailRocket: ours learns {own}, the official code {other}. {alike}"
+        "The first table compares the time for as many clicks. All of it is reckoned from the median epoch of each."
     )
 
 

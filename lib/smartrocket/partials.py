@@ -90,7 +90,7 @@ def write_benchmarks(results: dict[str, dict]) -> dict[str, str]:
     pages, shown_pages = benchmarks.write_pages(results)
     tables = benchmarks.show_comparisons(compared) + benchmarks.show_recommenders(results)
     comparisons = benchmarks.read_comparisons(results, compared) + where("data", "forecasts")
-    comparisons += where("recommenders", what="The recommenders were measured")
+    recommenders = benchmarks.describe_networks(results) + where("recommenders", what="The recommenders were measured")
     return {
         "benchmarks_growth": drawing
         + with_table(
@@ -99,7 +99,7 @@ def write_benchmarks(results: dict[str, dict]) -> dict[str, str]:
         "benchmarks_hundred": benchmarks.write_hundred(results) + "\n",
         "benchmarks_memory": benchmarks.read_bound(results) + "\n\n" + where("memory").strip() + "\n",
         "benchmarks_processes": benchmarks.read_processes(results) + where("processes") + "\n",
-        "benchmarks_compared": with_table(comparisons, tables),
+        "benchmarks_compared": with_table(f"{comparisons}\n\n{recommenders.strip()}", tables),
         "benchmarks_pages": with_table(pages + where("site", "pages"), shown_pages),
         "benchmarks_trials": benchmarks.write_trials(results) + "\n",
     }
