@@ -157,6 +157,8 @@ def main() -> None:
     given = parser.parse_args()
     if not (given.site / "dashboard" / "data" / "shop.js").is_file():
         sys.exit(f"error: {given.site} holds no dashboard with data: run `make report` first.")
+    # Looked up before anything is measured, which would be lost without it.
+    about = {"profile": read_json(given.site / "built.json")["profile"]}
     lines = []
     with sync_playwright() as playwright, serving(given.site) as address:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
@@ -169,7 +171,7 @@ def main() -> None:
                 lines.append(line)
                 print(json.dumps(line), flush=True)
         browser.close()
-    keep_results("pages", lines, given.output, {"profile": read_json(given.site / "built.json")["profile"]})
+    keep_results("pages", lines, given.output, about)
 
 
 if __name__ == "__main__":

@@ -83,6 +83,15 @@ def write_parquet_frame(path: Path | str, frame: "pd.DataFrame") -> None:
         frame.to_parquet(temporary, index=False, compression="zstd")
 
 
+def is_utf8(text: str) -> bool:
+    """Tell whether a text can be written as UTF-8: a line or a path that was none has halves of letters in it."""
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def hash_file(path: Path) -> str:
     """Return the SHA-256 of a file."""
     with path.open("rb") as file:

@@ -14,7 +14,7 @@ import yaml
 
 from smartrocket.download import BY_HAND, FOLDER, PUBLISHED
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT, hash_file, read_json, remove, replacing, write_if_changed, write_json
+from smartrocket.files import ROOT, hash_file, is_utf8, read_json, remove, replacing, write_if_changed, write_json
 from smartrocket.lock import remove_unfinished
 from smartrocket.profiles import UNWRITABLE, Profile, load_profile, resolve
 from smartrocket.rawfiles import RawFiles, check_files
@@ -76,7 +76,7 @@ def check_place(folder: Path) -> None:
     wrong = [sign for sign in "{}\\" if sign in str(folder)]
     if wrong:
         raise InputError(f"the project's folder has a {wrong[0]} in its path, {folder}: rename that folder.")
-    if any("\ud800" <= sign <= "\udfff" for sign in str(folder)):
+    if not is_utf8(str(folder)):
         raise InputError(f"the project's folder has no path in UTF-8, {str(folder)!a}: rename that folder.")
 
 

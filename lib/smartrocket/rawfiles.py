@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from smartrocket.errors import InputError
-from smartrocket.files import ROOT
+from smartrocket.files import ROOT, is_utf8
 from smartrocket.wording import cut, joined
 
 EVENTS = {"timestamp": "int64", "visitorid": "int64", "event": "string", "itemid": "int64", "transactionid": "int64"}
@@ -216,7 +216,7 @@ def read_header(path: Path) -> list[str]:
     if line.startswith("\x1f\udc8b"):
         raise InputError(f"{path} was compressed with gzip twice: unpack it once.")
     # In UTF-16 every other byte of such a line is zero.
-    if 3 * line.count("\0") > len(line) or any("\ud800" <= letter <= "\udfff" for letter in line):
+    if 3 * line.count("\0") > len(line) or not is_utf8(line):
         raise InputError(f"{path}, line 1 is not UTF-8 text: save the file as CSV in UTF-8.")
     if len(line) == LONGEST_HEADER:
         raise InputError(f"{path} has a first line without an end: it must name the columns.")
@@ -282,7 +282,7 @@ def say_remedy(header: list[str], schema: dict[str, str], name: str) -> str:
 def check_path(path: Path) -> None:
     """Raise InputError where an engine could not open a file, or would open another one, for the signs in its path."""
     name = str(path)
-    if not name.isascii() and any("\ud800" <= sign <= "\udfff" for sign in name):
+    if not is_utf8(name):
         raise InputError(f"{name!a} is no path in UTF-8: rename the file or the folder it lies in.")
     if "\\" in name and any(sign in name for sign in "*?["):
         raise InputError(
