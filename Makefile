@@ -44,7 +44,7 @@ NAMES := 01_eda 02_cleaning 03_features 04_forecast_lightgbm 05_forecast_tuning 
 NOTEBOOKS := $(NAMES:%=$(BUILD)/notebooks/%.ipynb)
 PAGES := _quarto.yml index.qmd $(wildcard bench/results.json chapters/* dashboard/* theme/*)
 
-.PHONY: report notebooks test clone fuzz corners faults coverage mutants audit bench lab pdf serve data picture clean help prepare
+.PHONY: report notebooks test nightly clone fuzz corners faults coverage mutants audit bench lab pdf serve data picture clean help prepare
 .DEFAULT_GOAL := help
 # A recipe that fails leaves no half-made target, and a `make -j` never runs two notebooks on the same two cores.
 .DELETE_ON_ERROR:
@@ -75,12 +75,19 @@ $(BUILD)/notebooks/05_forecast_tuning.ipynb: $(BUILD)/notebooks/04_forecast_ligh
 $(BUILD)/notebooks/06_gru4rec_baseline.ipynb: $(BUILD)/notebooks/03_features.ipynb
 $(BUILD)/notebooks/07_gru4rec_tuning.ipynb: $(BUILD)/notebooks/06_gru4rec_baseline.ipynb
 
-test: $(READY) $(if $(READY),.venv/spark) ## check style and run every test (they need Debian's chromium and openjdk-17-jre-headless)
-	@"$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version > /dev/null 2>&1 || \
-	  { echo "error: the tests of the engine Spark need Java: apt install openjdk-17-jre-headless" >&2; exit 2; }
+test: $(READY) $(if $(READY),.venv/spark) ## check style and run the tests (they need Debian's chromium and openjdk-17-jre-headless)
+	@$(FIND_JAVA)
 	@"$(BIN)/ruff" check .
 	@"$(BIN)/ruff" format --check .
-	@$(PYTHON) -m pytest --numprocesses 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
+	@$(PYTEST)
+
+nightly: $(READY) $(if $(READY),.venv/spark) ## run the tests that look further than those of make test, for minutes more
+	@$(FIND_JAVA)
+	@$(PYTEST) -m nightly
+
+PYTEST := $(PYTHON) -m pytest --numprocesses 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
+FIND_JAVA := "$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version > /dev/null 2>&1 || \
+  { echo "error: the tests of the engine Spark need Java: apt install openjdk-17-jre-headless" >&2; exit 2; }
 
 # TRAIN and TEST measure the recommenders alone, and SCALE how the stages grow with one more size of shop. All of it is
 # kept in bench/results.json.
@@ -118,7 +125,7 @@ clone: $(READY) ## clone the project, run `make test` there from nothing, and ke
 
 coverage: build/coverage/coverage ## say which lines and branches of the library no unit test reaches (what runs in other processes is not counted)
 	@COVERAGE_CORE=sysmon PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage run --branch --source lib/smartrocket \
-	  --data-file build/coverage/data -m pytest -p no:xdist -p no:cacheprovider -m "not browser and not chain"
+	  --data-file build/coverage/data -m pytest -p no:xdist -p no:cacheprovider -m "not browser and not chain and not nightly"
 	@PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage report --data-file build/coverage/data --show-missing
 	@PYTHONPATH="build/coverage:$$PYTHONPATH" $(PYTHON) -m coverage json -q --data-file build/coverage/data -o build/coverage/report.json
 	@$(PYTHON) bench/line_coverage.py build/coverage/report.json
@@ -203,7 +210,7 @@ endef
 
 # The optional engine, which only its tests need here: 434 MB to fetch, half a minute to install. A new environment gets
 # it while the rest is installed, and here it is seen to be there.
-test: WANTED_BESIDE := requirements-spark.lock
+test nightly: WANTED_BESIDE := requirements-spark.lock
 .venv/spark: .venv/ready requirements-spark.lock
 	@echo "adding Spark to .venv for its tests (once)"
 	@$(INSTALL) -r requirements-spark.lock

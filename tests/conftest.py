@@ -1,24 +1,17 @@
 """What the slow tests share: copies of the project in which make builds real reports."""
 
 import gc
-import io
 import os
-import resource
-import runpy
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 from hypothesis import Phase, settings
 
-import measurement
-from measurement import Measurement
 from smartrocket.files import ROOT
 
 # Whatever this machine says, the dozens of processes that tests start keep the bytecode of what they import, as most
@@ -132,36 +125,6 @@ def pytest_collection_finish():
 def pytest_unconfigure():
     """Let Python take everything down in the end; some libraries count what is left then."""
     gc.unfreeze()
-
-
-@pytest.fixture
-def measured_here(monkeypatch):
-    """Return a function that has a benchmark run its scripts in this process, since to start each anew takes seconds.
-
-    Each script is started anew the first time, as it is when it is measured.
-    """
-    measure_anew, started = measurement.measure, set()
-
-    def measure(script: Path, *words: str) -> Measurement:
-        if script not in started:
-            started.add(script)
-            return measure_anew(script, *words)
-        output = io.StringIO()
-        monkeypatch.setattr(sys, "argv", [str(script), *words])
-        begun, cpu_begun = time.perf_counter(), time.process_time()
-        with redirect_stdout(output):
-            runpy.run_path(str(script), run_name="__main__")
-        # No process of its own would end within a hundredth of a second, which is rounded to none.
-        seconds = max(time.perf_counter() - begun, 0.01)
-        cpu_seconds = max(time.process_time() - cpu_begun, 0.01)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        return Measurement(seconds, cpu_seconds, peak, 0.0, output.getvalue())
-
-    def prepare(*modules: ModuleType) -> None:
-        for module in (measurement, *modules):
-            monkeypatch.setattr(module, "measure", measure)
-
-    return prepare
 
 
 @pytest.fixture(scope="session")

@@ -127,10 +127,9 @@ def test_a_run_with_different_results_fails_and_says_where(tmp_path, monkeypatch
     assert not output.exists()
 
 
-@pytest.mark.chain
-def test_every_line_of_a_run_can_be_read(tmp_path, measured_here, capsys):
+@pytest.mark.nightly
+def test_every_line_of_a_run_can_be_read(tmp_path, capsys):
     output = tmp_path / "results.json"
-    measured_here(data)
     data.main(["--scale", "0.003", "--output", str(output)])
     printed = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert read_json(output)["data"]["lines"] == printed

@@ -334,9 +334,9 @@ def test_the_page_has_drawing_and_table(results):
     assert "<table" in parts["benchmarks_growth"]
 
 
-def test_every_stage_is_measured(tmp_path, measured_here, capsys):
+@pytest.mark.nightly
+def test_every_stage_is_measured(tmp_path, capsys):
     output = tmp_path / "results.json"
-    measured_here(scaling)
     scaling.main(["0.002", "--runs", "1", "--output", str(output)])
     printed = [json.loads(text) for text in capsys.readouterr().out.splitlines()]
     assert [each["stage"] for each in printed] == ["generator", *benchmarks.STAGES]

@@ -36,6 +36,7 @@ def test_without_dropout_two_processes_learn_what_one_does():
         assert torch.nn.functional.cosine_similarity(*pair, dim=0) > 0.999, name
 
 
+@pytest.mark.nightly
 def test_with_dropout_two_processes_reach_the_quality_of_one():
     settings = replace(SETTINGS, embedding_dropout=0.1, hidden_dropout=0.1, epochs=8)
     data, asked = walks(300), next_clicks(walks(200, seed=9))

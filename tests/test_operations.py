@@ -55,13 +55,13 @@ def test_the_workflow_installs_quarto_and_publishes_the_site(workflow):
     assert order.index("quarto-dev/quarto-actions/setup") < order.index("make report")
 
 
-def test_all_tests_run_at_each_push_in_a_container_that_has_what_they_need():
+def test_the_tests_run_at_each_push_in_a_container_that_has_what_they_need():
     tests = read_workflow("tests")
     # YAML takes the word "on" for a truth value.
     assert {"push", "schedule"} <= set(tests[True])
     job = tests["jobs"]["test"]
     commands = "\n".join(step["run"] for step in job["steps"] if "run" in step)
-    assert find_calls(commands) == {"test", "fuzz"} <= read_targets()
+    assert find_calls(commands) == {"test", "nightly", "fuzz"} <= read_targets()
     # Debian's packages, as README names them for the tests.
     assert job["container"].startswith("debian:")
     assert {"chromium", "openjdk-17-jre-headless", "python3-venv", "libgomp1"} <= set(commands.split())

@@ -3,10 +3,13 @@
 import pytest
 import yaml
 
+from accessibility import COLOURS, find_barriers
 from claims import Report, check_claims
 from shops import write_regulars
+from smartrocket.rendering import read_pages
+from test_browser import open_pages, start_chromium
 
-pytestmark = pytest.mark.chain
+pytestmark = [pytest.mark.chain, pytest.mark.nightly]
 NAMES = {"timestamp": "time_ms", "visitorid": "customer", "event": "action", "itemid": "product"}
 
 
@@ -52,3 +55,14 @@ def test_columns_of_other_names_are_mapped(report):
     header, *rows = (report.shop / "events.csv").read_text().splitlines()
     assert header == "time_ms,customer,action,product,transactionid"
     assert Report(report.folder, "own_shop").fact("02", "events_rows_in") == len(rows)
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_colours_of_every_page_can_be_told_apart(report, scheme):
+    """Other tests look at those of a page of each kind."""
+    site = report.path("_site")
+    names = [page.path.relative_to(site).as_posix() for page in read_pages(site)]
+    with start_chromium() as browser:
+        found = open_pages(browser, names, site.as_uri(), (1280,), scheme, lambda page: find_barriers(page, COLOURS))
+    assert found == []

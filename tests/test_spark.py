@@ -2,6 +2,8 @@
 
 import importlib.util
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 
 import ibis
 import nbformat
@@ -19,7 +21,7 @@ from smartrocket.files import ROOT
 from smartrocket.generator import generate
 from smartrocket.ingestion import ingest
 from smartrocket.preparation import describe_shop
-from smartrocket.profiles import load_profile, resolve
+from smartrocket.profiles import Profile, load_profile, resolve
 from smartrocket.rawfiles import RawFiles
 from smartrocket.workspace import Workspace
 
@@ -101,12 +103,18 @@ def small_spark(tmp_path_factory):
         yield connect(engine="spark")
 
 
-@pytest.fixture(scope="module")
-def folder(small_spark, tmp_path_factory):
-    """A run's folder in which both engines have made all tables of the ci shop, with odd rows in its files.
+@dataclass(frozen=True)
+class Run:
+    """A run's folder, the parameters of its notebooks, and the profile and raw files that they come from."""
 
-    On Spark by the whole notebooks, with their figures and what the dashboard loads.
-    """
+    folder: Path
+    parameters: dict
+    profile: Profile
+
+
+@pytest.fixture(scope="module")
+def run(small_spark, tmp_path_factory) -> Run:
+    """The ci shop with odd rows in its files, of which both engines have made all tables."""
     folder = tmp_path_factory.mktemp("parity")
     profile = load_profile("ci")
     raw = folder / "raw"
@@ -118,12 +126,11 @@ def folder(small_spark, tmp_path_factory):
             file.write(rows)
     parameters = resolve(profile, "ci", "the test shop")
     parameters["01_eda"]["raw"]["folder"] = str(raw)
-    for stage in stages.TABLES:
-        stages.run(library_stages.STAGES[stage], folder / "duckdb", parameters)
-    describe_shop(profile, "ci", "the test shop", RawFiles.describe(parameters["01_eda"]["raw"]), folder / "spark")
-    for notebook in stages.NOTEBOOKS:
-        run_cells(notebook, parameters[notebook] | {"build": str(folder / "spark"), "engine": "spark"})
-    return folder
+    for engine in ENGINES:
+        given = {notebook: values | {"engine": engine} for notebook, values in parameters.items()}
+        for stage in stages.TABLES:
+            stages.run(library_stages.STAGES[stage], folder / engine, given)
+    return Run(folder, parameters, profile)
 
 
 def run_cells(notebook: str, parameters: dict) -> None:
@@ -137,14 +144,30 @@ def run_cells(notebook: str, parameters: dict) -> None:
                 names |= parameters
 
 
-@pytest.mark.parametrize("stage", stages.TABLES)
-def test_both_engines_make_the_same_tables(folder, stage):
-    assert comparison.compare_stage(folder, stage, ENGINES) is None
+def compare(folder: Path, stage: str, engines: tuple[str, str]) -> None:
+    """Ask that two engines have made equal tables, with columns of equal types, and that there is something in them."""
+    assert comparison.compare_stage(folder, stage, engines) is None
     for table in stages.TABLES[stage]:
-        schemas = [pq.read_schema(stages.find_table(folder / engine, table)) for engine in ENGINES]
+        schemas = [pq.read_schema(stages.find_table(folder / engine, table)) for engine in engines]
         columns = [[(field.name, field.type) for field in schema] for schema in schemas]
         assert columns[0] == columns[1], table
-        assert pq.read_metadata(stages.find_table(folder / "spark", table)).num_rows > 0, table
+        assert pq.read_metadata(stages.find_table(folder / engines[1], table)).num_rows > 0, table
+
+
+@pytest.mark.parametrize("stage", stages.TABLES)
+def test_both_engines_make_the_same_tables(run, stage):
+    compare(run.folder, stage, ENGINES)
+
+
+@pytest.mark.nightly
+def test_the_whole_notebooks_make_the_same_tables_on_spark(run):
+    """With all their figures, and what the dashboard loads."""
+    build, raw = run.folder / "notebooks", RawFiles.describe(run.parameters["01_eda"]["raw"])
+    describe_shop(run.profile, "ci", "the test shop", raw, build)
+    for notebook in stages.NOTEBOOKS:
+        run_cells(notebook, run.parameters[notebook] | {"build": str(build), "engine": "spark"})
+    for stage in stages.TABLES:
+        compare(run.folder, stage, ("duckdb", "notebooks"))
 
 
 @pytest.mark.parametrize(

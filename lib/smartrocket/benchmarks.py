@@ -627,7 +627,7 @@ def write_trials(results: Mapping[str, dict]) -> str:
     for line in list_lines(results, "tests"):
         skipped = f" and skips {line['skipped']:,} for want of real rows" if line["skipped"] else ""
         sentences.append(
-            f"**All tests** (`make clone`): in a fresh clone `make test` sets everything up, passes "
+            f"**Tests** (`make clone`): in a fresh clone `make test` sets everything up, passes "
             f"{plural(line['passed'], 'test')}{skipped}, and ends after {number(line['seconds'])} seconds, "
             f"{number(line['test_seconds'])} of them for the tests." + say_where(results, "tests")
         )
