@@ -83,7 +83,7 @@ test: $(READY) $(if $(READY),.venv/spark) ## check style and run the tests (they
 
 nightly: $(READY) $(if $(READY),.venv/spark) ## run the tests that look further than those of make test, for minutes more
 	@$(FIND_JAVA)
-	@$(PYTEST) -m nightly
+	@$(PYTEST) -m "nightly or hypothesis" --hypothesis-profile nightly
 
 PYTEST := $(PYTHON) -m pytest --numprocesses 2 --max-worker-restart 0 --dist loadfile --no-loadscope-reorder
 FIND_JAVA := "$${JAVA_HOME:+$$JAVA_HOME/bin/}java" -version > /dev/null 2>&1 || \
@@ -180,6 +180,9 @@ INSTALL_TORCH = { $(INSTALL) --no-deps --retries 0 --timeout 10 --index-url http
 # Large packages, or parts of some, that neither the report nor its tests import; some of it is not meant to be Python.
 RARELY_IMPORTED := tests?|testing|pip|setuptools|plotly|sympy|mpmath|networkx|sqlalchemy|debugpy|fontTools|lexers|wcwidth|rich
 RARELY_IMPORTED := $(RARELY_IMPORTED)|prompt_toolkit|kagglesdk|google|torchgen|distributed|_inductor|_dynamo|onnx
+# What is unpacked while the rest is compiled already.
+STILL_COMING := torch|functorch|pyspark|py4j
+COMPILE := .venv/bin/python -m compileall -qq
 # Not every system has the command timeout.
 AT_MOST_5_MINUTES = .venv/bin/python -c 'import subprocess, sys; sys.exit(subprocess.call(sys.argv[1:], timeout=300))'
 define MAKE_VENV
@@ -200,7 +203,8 @@ endef
 	  { rm .venv/torn; echo "error: the packages could not be fetched or unpacked (see above): once the network is there, run make again" >&2; exit 2; }
 	@rm .venv/torn
 	@$(if $(WANTED_BESIDE),$(INSTALL) -r $(WANTED_BESIDE) 2> /dev/null &) \
-	{ $(INSTALL_TORCH) && { .venv/bin/python -m compileall -qq -x '/($(RARELY_IMPORTED))/' .venv/lib || true; }; } & torch=$$!; \
+	{ $(COMPILE) -x '/($(RARELY_IMPORTED)|$(STILL_COMING))/' .venv/lib || true; } & \
+	{ $(INSTALL_TORCH) && { $(COMPILE) -x '/($(RARELY_IMPORTED))/' .venv/lib/python3*/site-packages/torch || true; }; } & torch=$$!; \
 	$(INSTALL) --no-deps -e . && \
 	{ command -v quarto > /dev/null || \
 	  $(AT_MOST_5_MINUTES) $(INSTALL) quarto-cli==1.10.19 > .venv/quarto.log 2>&1 || \
@@ -213,6 +217,6 @@ endef
 test nightly: WANTED_BESIDE := requirements-spark.lock
 .venv/spark: .venv/ready requirements-spark.lock
 	@echo "adding Spark to .venv for its tests (once)"
-	@$(INSTALL) -r requirements-spark.lock
-	@.venv/bin/python -m compileall -qq .venv/lib/python3*/site-packages/pyspark .venv/lib/python3*/site-packages/py4j
+	@$(UV) -r requirements-spark.lock 2> /dev/null || $(INSTALL) -r requirements-spark.lock
+	@$(COMPILE) .venv/lib/python3*/site-packages/pyspark .venv/lib/python3*/site-packages/py4j
 	@touch $@

@@ -41,7 +41,8 @@ also_copy=
 """
 # The settings of pytest, without those of several processes.
 OPTIONS = "-q -p no:cacheprovider --hypothesis-profile mutants"
-PYTEST = f"[pytest]\npythonpath = bench\naddopts = {OPTIONS}\nmarkers =\n  chain: slow\n  browser: slow\n"
+MARKERS = "".join(f"  {name}: slow\n" for name in ("chain", "browser", "nightly"))
+PYTEST = f"[pytest]\npythonpath = bench\naddopts = {OPTIONS}\nmarkers =\n{MARKERS}"
 
 
 def copy_project(module: str) -> Path:

@@ -25,7 +25,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 gc.disable()
 
 # No test is timed: machines are shared, and `make bench` measures.
-settings.register_profile("tests", deadline=None)
+settings.register_profile("tests", deadline=None, max_examples=50)
+settings.register_profile("nightly", deadline=None, max_examples=500)
 # A mistake made on purpose only has to be noticed: nobody reads its simplest example, which takes long to find.
 settings.register_profile("mutants", deadline=None, phases=[Phase.explicit, Phase.generate], database=None)
 settings.load_profile("tests")

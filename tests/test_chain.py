@@ -27,17 +27,7 @@ from test_browser import IS_DARK, open_pages, start_chromium
 
 pytestmark = pytest.mark.chain
 # Every colour of a text on a ground that the site has is on one of these pages; `make nightly` looks at all pages.
-COLOURFUL = {
-    "index",
-    "forecasts",
-    "recommendations",
-    "operations",
-    "scale",
-    "glossary",
-    "03_features",
-    "business",
-    "products",
-}
+COLOURFUL = {"index", "forecasts", "operations", "scale", "glossary", "business"}
 
 
 def list_executed(output: str) -> list[str]:
@@ -62,6 +52,11 @@ def kill_at(project, notebook: str, *words: str) -> str:
 def read_results(project) -> dict[str, str]:
     """Return the text of each results file of the tiny shop."""
     return {name: project.path(f"build/ci/results/{name}.json").read_text() for name in NOTEBOOKS}
+
+
+def read_pages(project) -> dict[str, bytes]:
+    """Return every file of the site without what was measured."""
+    return {str(path): content for path, content in list_unmeasured(project.path("_site"))}
 
 
 def plant_markup(project) -> None:
@@ -146,13 +141,27 @@ def test_a_second_call_does_nothing(report):
     assert stamp.stat().st_mtime_ns == before
 
 
+def test_the_executed_notebooks_can_be_executed_again(report):
+    notebooks = [report.path(f"build/ci/notebooks/{name}.ipynb") for name in NOTEBOOKS]
+    options = ["-p", "nbval", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval-lax"]
+    command = [sys.executable, "-m", "pytest", *options, *notebooks]
+    run = subprocess.run(
+        command, cwd=report.folder, env=report.environment, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stdout[-4000:]
+    # Every notebook has now run a second time from its first cell to its last.
+    assert read_results(report) == report.first_results
+
+
 def test_a_touched_chapter_only_renders_again(report):
+    """From what the second run of the notebooks left, and all pages are the same."""
     stamp = report.path("_site/built.json")
     before = stamp.stat().st_mtime_ns
     report.path("chapters/method.qmd").touch()
     run = report.make("report", "PROFILE=ci")
     assert list_executed(run.stdout) == []
     assert stamp.stat().st_mtime_ns > before
+    assert read_pages(report) == report.first_pages
 
 
 def test_a_changed_parameter_runs_its_notebook_again(report):
@@ -196,6 +205,7 @@ def test_help_names_every_command(report):
         assert f"make {command}" in printed
 
 
+@pytest.mark.nightly
 def test_a_touched_notebook_runs_again_and_a_killed_run_goes_on_to_the_same_report(report):
     report.path("notebooks/06_gru4rec_baseline.ipynb").touch()
     printed = kill_at(report, "07_gru4rec_tuning", "report", "PROFILE=ci")
@@ -204,25 +214,6 @@ def test_a_touched_notebook_runs_again_and_a_killed_run_goes_on_to_the_same_repo
     assert list_executed(run.stdout) == ["07_gru4rec_tuning"], run.stdout + run.stderr
     assert read_results(report) == report.first_results
     assert read_pages(report) == report.first_pages
-
-
-def read_pages(project) -> dict[str, bytes]:
-    """Return every file of the site without what was measured."""
-    return {str(path): content for path, content in list_unmeasured(project.path("_site"))}
-
-
-def test_the_executed_notebooks_can_be_executed_again(report):
-    """Those that did not run a second time above, where the pages with all that they show came out the same."""
-    names = [name for name in NOTEBOOKS if not name.startswith(("06", "07"))]
-    notebooks = [report.path(f"build/ci/notebooks/{name}.ipynb") for name in names]
-    options = ["-p", "nbval", "-p", "no:cacheprovider", "-p", "no:xdist", "--nbval-lax"]
-    command = [sys.executable, "-m", "pytest", *options, *notebooks]
-    run = subprocess.run(
-        command, cwd=report.folder, env=report.environment, capture_output=True, text=True, check=False
-    )
-    assert run.returncode == 0, run.stdout[-4000:]
-    # Every notebook has now run a second time from its first cell to its last.
-    assert read_results(report) == report.first_results
 
 
 def test_the_site_has_no_mistakes(report):

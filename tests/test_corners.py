@@ -13,6 +13,7 @@ from smartrocket.files import write_json, write_parquet_frame
 from smartrocket.identifiers import NO_CATEGORY
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("name", corners.CORNERS)
 def test_cleaning_keeps_every_event(name, tmp_path):
     shop = corners.Shop(Random(name))
