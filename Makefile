@@ -202,7 +202,8 @@ endef
 	  $(ALL_BUT_TORCH) | $(INSTALL) --no-deps --force-reinstall -r /dev/stdin || \
 	  { rm .venv/torn; echo "error: the packages could not be fetched or unpacked (see above): once the network is there, run make again" >&2; exit 2; }
 	@rm .venv/torn
-	@$(if $(WANTED_BESIDE),$(INSTALL) -r $(WANTED_BESIDE) 2> /dev/null &) \
+	@# Ctrl-C does not reach what a shell has in the background.
+	@trap 'kill 0' INT; $(if $(WANTED_BESIDE),$(INSTALL) -r $(WANTED_BESIDE) 2> /dev/null &) \
 	{ $(COMPILE) -x '/($(RARELY_IMPORTED)|$(STILL_COMING))/' .venv/lib || true; } & \
 	{ $(INSTALL_TORCH) && { $(COMPILE) -x '/($(RARELY_IMPORTED))/' .venv/lib/python3*/site-packages/torch || true; }; } & torch=$$!; \
 	$(INSTALL) --no-deps -e . && \
@@ -217,6 +218,6 @@ endef
 test nightly: WANTED_BESIDE := requirements-spark.lock
 .venv/spark: .venv/ready requirements-spark.lock
 	@echo "adding Spark to .venv for its tests (once)"
-	@$(UV) -r requirements-spark.lock 2> /dev/null || $(INSTALL) -r requirements-spark.lock
+	@$(INSTALL) -r requirements-spark.lock
 	@$(COMPILE) .venv/lib/python3*/site-packages/pyspark .venv/lib/python3*/site-packages/py4j
 	@touch $@

@@ -41,7 +41,7 @@ also_copy=
 """
 # The settings of pytest, without those of several processes.
 OPTIONS = "-q -p no:cacheprovider --hypothesis-profile mutants"
-MARKERS = "".join(f"  {name}: slow\n" for name in ("chain", "browser", "nightly"))
+MARKERS = "".join(f"  {name}: slow\n" for name in ("chain", "browser"))
 PYTEST = f"[pytest]\npythonpath = bench\naddopts = {OPTIONS}\nmarkers =\n{MARKERS}"
 
 

@@ -589,7 +589,7 @@ def write_pages(results: Mapping[str, dict]) -> tuple[str, str]:
 
 def write_trials(results: Mapping[str, dict]) -> str:
     """Say how the report was tried: mutated files, faults, mistakes in the code, the lines that tests reach, and how
-    long all tests take.
+    long `make test` takes.
     """
     sentences = []
     for line in list_lines(results, "mutations"):
