@@ -40,8 +40,8 @@ also_copy=
     pytest.ini
 """
 # The settings of pytest, without those of several processes.
-OPTIONS = "-q -p no:cacheprovider --hypothesis-profile mutants"
-MARKERS = "".join(f"  {name}: slow\n" for name in ("chain", "browser"))
+OPTIONS = "-q -p no:cacheprovider --hypothesis-profile mutants -m 'not nightly'"
+MARKERS = "".join(f"  {name}: slow\n" for name in ("chain", "browser", "nightly"))
 PYTEST = f"[pytest]\npythonpath = bench\naddopts = {OPTIONS}\nmarkers =\n{MARKERS}"
 
 
