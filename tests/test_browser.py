@@ -112,6 +112,15 @@ def test_a_page_of_each_folder_opens_cleanly(browser, site, address):
     assert open_pages(browser, list(of_folders.values()), address, WIDTHS) == []
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("scheme", ["http", "file"])
+def test_every_page_opens_cleanly(browser, site, address, scheme):
+    names = [page.path.relative_to(site).as_posix() for page in read_pages(site)]
+    assert len(names) >= 14
+    base = address if scheme == "http" else site.as_uri()
+    assert open_pages(browser, names, base, WIDTHS if scheme == "file" else WIDTHS[::-1]) == []
+
+
 PALE = "color: #ccc; background: #fff"
 
 

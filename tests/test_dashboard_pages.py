@@ -192,15 +192,17 @@ def see_all(page: Page) -> None:
 # ---------------------------------------------------------------- every page
 
 
-def test_every_page_opens_cleanly_and_asks_no_other_host(browser, site, address):
-    """Over http; the other tests, and that of the whole report, open them from the disk."""
+@pytest.mark.parametrize("scheme", ["http", pytest.param("file", marks=pytest.mark.nightly)])
+def test_every_page_opens_cleanly_and_asks_no_other_host(browser, site, address, scheme):
+    """From the disk, the other tests, and that of the whole report, open pages in `make test`."""
+    base = address if scheme == "http" else site.as_uri()
     page, wrong = browser.new_page(), []
     page.on("console", lambda line: line.type == "error" and wrong.append(line.text))
     page.on("pageerror", lambda error: wrong.append(str(error)))
-    page.on("request", lambda asked: asked.url.startswith((address, "data:", "blob:")) or wrong.append(asked.url))
+    page.on("request", lambda asked: asked.url.startswith((base, "data:", "blob:")) or wrong.append(asked.url))
     for name in PAGES:
         page.set_viewport_size({"width": WIDTHS[0], "height": 900})
-        page.goto(f"{address}/dashboard/{name}.html")
+        page.goto(f"{base}/dashboard/{name}.html")
         page.wait_for_selector(READY)
         see_all(page)
         # A page is still right when its window is made wider.

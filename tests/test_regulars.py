@@ -60,7 +60,7 @@ def test_columns_of_other_names_are_mapped(report):
 @pytest.mark.browser
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_colours_of_every_page_can_be_told_apart(report, scheme):
-    """Other tests look at those of a page of each kind."""
+    """In `make test`, those of the six pages that have all colours are looked at."""
     site = report.path("_site")
     names = [page.path.relative_to(site).as_posix() for page in read_pages(site)]
     with start_chromium() as browser:
